@@ -1,0 +1,164 @@
+# secctl: build, test, install. `make help` lists the targets.
+
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/sbin
+CTLDIR  ?= $(PREFIX)/bin
+MANDIR  ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share/secctl
+BUILD   ?= build
+CC      ?= cc
+WERROR  ?= -Werror
+FUZZ_SECONDS ?= 30
+
+VERSION := 0.1.0
+SHELL   := /bin/bash
+PKGS     = libmnl libnftnl libnetfilter_queue libcrypto libcurl libcjson libidn2 libpsl libseccomp libcap-ng libpcap
+
+WARN = -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wvla -Wformat=2 -Wstrict-prototypes \
+       -Wmissing-prototypes $(WERROR)
+CPPFLAGS_ALL = -D_GNU_SOURCE -I. -DSECCTL_VERSION='"$(VERSION)"' $(CPPFLAGS)
+HARDEN  = -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fcf-protection
+SANFLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDHARDEN = -pie -Wl,-z,relro,-z,now
+
+# Each program links only its own libraries.
+LIBS_common = $(shell pkg-config --libs libcrypto libidn2 libpsl 2>/dev/null)
+LIBS_fwd    = $(LIBS_common) $(shell pkg-config --libs libnftnl libmnl 2>/dev/null)
+LIBS_filter = $(LIBS_common) $(shell pkg-config --libs libmnl libnftnl libnetfilter_queue libseccomp libcap-ng libpcap 2>/dev/null)
+LIBS_ctl    = $(LIBS_common) $(shell pkg-config --libs libcjson libcurl 2>/dev/null)
+LIBS_test   = $(sort $(LIBS_fwd) $(LIBS_filter) $(LIBS_ctl)) -lcmocka -lpthread
+
+MODULES := $(filter-out %/main.c,$(wildcard common/*.c fwd/*.c sni-filter/*.c ctl/*.c tests/support/*.c))
+MAINS   := fwd/main.c sni-filter/main.c ctl/main.c
+UNITS   := $(wildcard tests/unit/test_*.c)
+FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
+BENCHES := $(wildcard tests/bench/bench_*.c)
+ALL_C   := $(MODULES) $(MAINS) $(UNITS) $(FUZZERS) $(BENCHES)
+ALL_H   := $(wildcard common/*.h fwd/*.h sni-filter/*.h ctl/*.h tests/support/*.h)
+SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh) .ci/run
+
+PROGRAMS = $(BUILD)/fwd $(BUILD)/sni-filter $(BUILD)/secctl
+
+.PHONY: all
+all: $(PROGRAMS)
+
+.PHONY: help
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make              build/fwd, build/sni-filter, build/secctl
+## make demo         see it work: a small internet in namespaces, allowed and denied names
+## make test         everything below but fuzz
+## make deps         install what building and testing need (Debian, Ubuntu)
+## make unit         unit tests
+## make check        unit tests under gcc and clang, with address and undefined-behaviour sanitizers
+## make cli          the programs' command lines, good and bad input
+## make e2e          real clients and servers through the gateway, in network namespaces
+## make vm           a set of them on Debian's stock kernel, in qemu
+## make bench        figures against plain forwarding
+## make fuzz         every fuzz target for FUZZ_SECONDS
+## make lint         clang-tidy, cppcheck, shellcheck
+## make format, format-check, install, uninstall, clean
+
+# flavour: $(1) folder, $(2) compiler, $(3) flags, $(4) link flags
+define flavour
+$(BUILD)/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	@$$(if $$(V),,echo "  CC      $$@")
+	$$(if $$(V),,@)$(2) $(WARN) $(CPPFLAGS_ALL) $(3) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
+$(BUILD)/$(1)/modules.a: $$(MODULES:%.c=$(BUILD)/$(1)/%.o)
+	@rm -f $$@
+	$$(if $$(V),,@)ar rcs $$@ $$^
+$(BUILD)/$(1)/test_%: $(BUILD)/$(1)/tests/unit/test_%.o $(BUILD)/$(1)/modules.a
+	@$$(if $$(V),,echo "  LINK    $$@")
+	$$(if $$(V),,@)$(2) $(3) $(4) -o $$@ $$^ $$(shell sed -n 's/^.*LINK: *//p' tests/unit/test_$$*.c) $$(LIBS_test)
+-include $$(MODULES:%.c=$(BUILD)/$(1)/%.d) $$(UNITS:%.c=$(BUILD)/$(1)/%.d)
+endef
+$(eval $(call flavour,plain,$(CC),$(HARDEN),$(LDHARDEN) $(LDFLAGS)))
+$(eval $(call flavour,gcc-san,gcc,$(SANFLAGS),$(SANFLAGS)))
+$(eval $(call flavour,clang-san,clang,$(SANFLAGS),$(SANFLAGS)))
+-include $(MAINS:%.c=$(BUILD)/plain/%.d)
+
+$(BUILD)/fwd: $(BUILD)/plain/fwd/main.o $(BUILD)/plain/modules.a
+	@$(if $(V),,echo "  LINK    $@")
+	$(if $(V),,@)$(CC) $(HARDEN) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS_fwd)
+$(BUILD)/sni-filter: $(BUILD)/plain/sni-filter/main.o $(BUILD)/plain/modules.a
+	@$(if $(V),,echo "  LINK    $@")
+	$(if $(V),,@)$(CC) $(HARDEN) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS_filter)
+$(BUILD)/secctl: $(BUILD)/plain/ctl/main.o $(BUILD)/plain/modules.a
+	@$(if $(V),,echo "  LINK    $@")
+	$(if $(V),,@)$(CC) $(HARDEN) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS_ctl)
+
+# --- tests -------------------------------------------------------------------------------
+
+# Tests against recorded bytes run when this names a folder that holds them.
+export SECCTL_SHARED ?= $(wildcard $(CURDIR)/../shared)
+
+UNIT_RUN = set -e; for t in $(patsubst tests/unit/%.c,$(BUILD)/$(1)/%,$(UNITS)); do tests/unit/run $$t; done
+
+.PHONY: unit check check-gcc check-clang cli e2e vm bench test demo deps
+unit: $(UNITS:tests/unit/%.c=$(BUILD)/plain/%)
+	@$(call UNIT_RUN,plain)
+check-gcc: $(UNITS:tests/unit/%.c=$(BUILD)/gcc-san/%)
+	@$(call UNIT_RUN,gcc-san)
+check-clang: $(UNITS:tests/unit/%.c=$(BUILD)/clang-san/%)
+	@$(call UNIT_RUN,clang-san)
+check: check-gcc check-clang
+
+cli: all
+	tests/run.sh cli
+e2e: all
+	tests/run.sh e2e
+vm: all
+	tests/run.sh vm
+bench: all $(BENCHES:tests/bench/%.c=$(BUILD)/plain/%)
+	tests/bench/run.sh
+$(BUILD)/plain/bench_%: tests/bench/bench_%.c $(BUILD)/plain/modules.a
+	$(CC) $(WARN) $(CPPFLAGS_ALL) $(HARDEN) $(LDHARDEN) -o $@ $^ $(LIBS_test)
+
+# The two commands of the README install what is missing by themselves.
+test:
+	@tests/deps.sh
+	@tests/run.sh all
+demo:
+	@tests/deps.sh
+	@$(MAKE) --no-print-directory -j2 all
+	@tests/demo.sh
+deps:
+	@tests/deps.sh
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(MODULES) $(ALL_H)
+	@mkdir -p $(@D)
+	clang $(WARN) $(CPPFLAGS_ALL) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    -o $@ $< $(MODULES) $(filter-out -lcmocka,$(LIBS_test))
+.PHONY: fuzz
+fuzz: $(FUZZERS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+	tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
+
+.PHONY: lint format format-check
+lint:
+	tests/lint.sh $(MODULES) $(MAINS)
+	shellcheck -x -P SCRIPTDIR $(SCRIPTS)
+format:
+	clang-format -i $(ALL_C) $(ALL_H)
+format-check:
+	clang-format --dry-run -Werror $(ALL_C) $(ALL_H)
+
+.PHONY: install uninstall clean
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(CTLDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DATADIR)/policy
+	install -m 755 $(BUILD)/fwd $(BUILD)/sni-filter $(DESTDIR)$(BINDIR)
+	install -m 755 $(BUILD)/secctl $(DESTDIR)$(CTLDIR)
+	install -m 644 ctl/secctl.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 fwd/fwd.8 sni-filter/sni-filter.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 compose/policy/allowlist compose/policy/gateway.conf $(DESTDIR)$(DATADIR)/policy
+	install -m 644 fwd/verdict-log.schema.json $(DESTDIR)$(DATADIR)
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/fwd $(DESTDIR)$(BINDIR)/sni-filter $(DESTDIR)$(CTLDIR)/secctl
+	rm -f $(DESTDIR)$(MANDIR)/man1/secctl.1 $(DESTDIR)$(MANDIR)/man8/fwd.8 $(DESTDIR)$(MANDIR)/man8/sni-filter.8
+	rm -rf $(DESTDIR)$(DATADIR)
+clean:
+	rm -rf $(BUILD)
+
+.SECONDARY:
+.DELETE_ON_ERROR:

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * How a decision travels: 32-bit marks, whose top four bits are a state and whose lower 28
+ * bits are a value.
+ *
+ * Conntrack mark: what is known of a connection. It starts as OPEN with the initial sequence
+ * number of the client's SYN as value (the kernel rule copies it), so that user space, which
+ * does not see the SYN of a bound address, knows where the client's stream begins.
+ * Only the SYN that makes the entry writes it: a later SYN comes to user space with the mark as
+ * it is, so that its number can be compared.
+ * PINNED and ACCEPTED carry a tag: a hash of the name that the connection was accepted for,
+ * 0 for an address rule. A reload can so find out what a live connection was allowed for
+ * without any table in user space.
+ *
+ * Packet mark: the verdict on one packet, set by user space (or by a rule that needs no user
+ * space) in the base chain "decide", carried out in "commit". A packet that arrives in commit
+ * without one of these is dropped.
+ */
+#ifndef COMMON_MARKS_H
+#define COMMON_MARKS_H
+
+#define MARK_STATE_MASK 0xf0000000u
+#define MARK_VALUE_MASK 0x0fffffffu
+
+/* conntrack mark, state */
+#define CT_OPEN     0x00000000u /* value: the client's ISN, low 28 bits */
+#define CT_ACCEPTED 0x10000000u /* value: tag */
+#define CT_REVOKED  0x20000000u /* next packet of either side is answered by a reset */
+#define CT_PINNED   0x30000000u /* value: tag; hello released, not yet answered */
+
+/* packet mark, state: a verdict */
+#define VERDICT_PASS   0x90000000u /* lets this packet go; the connection stays as it is */
+#define VERDICT_ACCEPT 0xa0000000u /* lets it go; connection becomes CT_ACCEPTED | value */
+#define VERDICT_PIN    0xb0000000u /* lets it go; connection becomes CT_PINNED | value */
+#define VERDICT_RESET                                                                          \
+    0xc0000000u /* TCP: both ends are reset, connection becomes CT_REVOKED                     \
+                 */
+#define VERDICT_ICMP                                                                           \
+    0xd0000000u /* not TCP: administratively prohibited (RFC 1812 §5.2.7.1)                   \
+                 */
+
+/* The names that fwd and sni-filter share in the kernel. */
+#define NFT_TABLE_NAME "secctl" /* family inet */
+#define NFT_SET_BOUND4 "bound4" /* see below */
+#define NFT_SET_BOUND6 "bound6"
+#define NFQUEUE_NUMBER 13
+#define DNS_TCP_PORT   1053 /* where connections to TCP port 53 are redirected to */
+
+/* Sets bound4 and bound6, with timeouts: where an agent's SYN may go without user space seeing
+ * it. Key: source tag (4 bytes, host order: the packet mark that chain "source" sets), address
+ * (4 or 16 bytes), TCP port (2 bytes in network order, padded with zeros to 4). */
+
+/* Packet mark of DNS answers that leave through the transparent socket: not tracked. */
+#define MARK_DNS_ANSWER 0xe0000053u
+
+#endif

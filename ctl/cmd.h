@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CTL_CMD_H
+#define CTL_CMD_H
+
+#include "common/attr.h"
+#include "common/err.h"
+
+/* Exit statuses. */
+enum {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1, /* *err says why, unless its text is empty */
+    EXIT_USAGE = 2,  /* likewise */
+};
+
+/* One command of secctl. argv[0] is its name. */
+struct cmd {
+    const char *name;
+    const char *arguments;
+    const char *summary;
+    int (*run)(int argc, char **argv, struct err *err);
+};
+
+int ctl_check(int argc, char **argv, struct err *err);
+
+#endif

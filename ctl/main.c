@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/nearest.h"
+#include "ctl/cmd.h"
+
+#ifndef SECCTL_VERSION
+#define SECCTL_VERSION "0.1.0"
+#endif
+
+static int cmd_help(int argc, char **argv, struct err *err);
+static int cmd_version(int argc, char **argv, struct err *err);
+
+static const struct cmd commands[] = {
+    { "check",
+      "[--policy DIR | --allowlist FILE] [--agent A] [--json] [NAME[:PORT][/PROTO]...]",
+      "which rule decides on a name or address; without one: is the policy well formed?",
+      ctl_check },
+    { "version", "", "print the version", cmd_version },
+    { "help", "", "print this list", cmd_help },
+};
+
+static void print_usage(FILE *out)
+{
+    fputs("usage: secctl COMMAND [ARGUMENTS]\n\n", out);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        fprintf(out, "  %s%s%s\n      %s\n", commands[i].name,
+                *commands[i].arguments ? " " : "", commands[i].arguments, commands[i].summary);
+}
+
+static int no_arguments(int argc, char **argv, struct err *err)
+{
+    if (argc == 1)
+        return EXIT_DONE;
+    err_set(err, 0, "%s: \"%.80s\", expected no argument", argv[0], argv[1]);
+    return EXIT_USAGE;
+}
+
+static int cmd_help(int argc, char **argv, struct err *err)
+{
+    int rc = no_arguments(argc, argv, err);
+
+    if (rc == EXIT_DONE)
+        print_usage(stdout);
+    return rc;
+}
+
+static int cmd_version(int argc, char **argv, struct err *err)
+{
+    int rc = no_arguments(argc, argv, err);
+
+    if (rc == EXIT_DONE)
+        puts("secctl " SECCTL_VERSION);
+    return rc;
+}
+
+static const struct cmd *find(const char *name)
+{
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int fail_unknown(const char *name)
+{
+    const char *names[ARRAY_LEN(commands)], *nearest;
+
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        names[i] = commands[i].name;
+    nearest = nearest_word(name, names, ARRAY_LEN(names));
+    if (nearest)
+        fprintf(stderr, "secctl: unknown command \"%.80s\", expected \"%s\"?\n", name, nearest);
+    else
+        fprintf(stderr,
+                "secctl: unknown command \"%.80s\", expected one that \"secctl help\" "
+                "lists\n",
+                name);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = { .code = 0 };
+    const struct cmd *cmd;
+    int rc;
+
+    if (argc < 2) {
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    cmd = find(argv[1]);
+    if (cmd == NULL)
+        return fail_unknown(argv[1]);
+    rc = cmd->run(argc - 1, argv + 1, &err);
+    if (rc != EXIT_DONE && err.text[0])
+        fprintf(stderr, "secctl: %s\n", err.text);
+    if (fflush(stdout) != 0 && rc == EXIT_DONE) {
+        perror("secctl: write to standard output");
+        return EXIT_FAILED;
+    }
+    return rc;
+}

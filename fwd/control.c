@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fwd/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "fwd/policy_store.h"
+
+#define CLIENT_PATIENCE_MS 5000
+#define ANSWER_PATIENCE_S  30
+
+bool control_path(const char *state, char path[CONTROL_PATH_MAX], struct err *err)
+{
+    struct stat netns;
+    int n;
+
+    if (state[0]) {
+        n = snprintf(path, CONTROL_PATH_MAX, "%s/control", state);
+    } else {
+        if (stat("/proc/self/ns/net", &netns) != 0)
+            return err_set(err, errno, "read /proc/self/ns/net: %s", strerror(errno));
+        n = snprintf(path, CONTROL_PATH_MAX, "/run/secctl.%llu.sock",
+                     (unsigned long long)netns.st_ino);
+    }
+    if (n < 0 || n >= CONTROL_PATH_MAX)
+        return err_set(err, ENAMETOOLONG,
+                       "make the control socket %s/control: expected a path below %d bytes",
+                       state, CONTROL_PATH_MAX);
+    return true;
+}
+
+static struct sockaddr_un address_of(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    return address;
+}
+
+static bool is_answered(const char *path)
+{
+    const struct sockaddr_un address = address_of(path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool is;
+
+    if (fd < 0)
+        return false;
+    is = connect(fd, (const void *)&address, sizeof(address)) == 0 || errno == EAGAIN;
+    close(fd);
+    return is;
+}
+
+bool control_open(struct control *control, const char *state, struct err *err)
+{
+    struct sockaddr_un address;
+    mode_t mask;
+    int rc;
+
+    *control = (struct control) { .listen_fd = -1, .client_fd = -1 };
+    if (!control_path(state, control->path, err))
+        return false;
+    if (is_answered(control->path))
+        return err_set(err, EADDRINUSE, "listen on %s: another gateway answers there",
+                       control->path);
+    address = address_of(control->path);
+    unlink(control->path);
+    control->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mask = umask(0177);
+    rc = control->listen_fd < 0 ||
+                 bind(control->listen_fd, (const void *)&address, sizeof(address)) != 0 ||
+                 listen(control->listen_fd, 8) != 0
+             ? errno
+             : 0;
+    umask(mask);
+    if (rc == 0)
+        return true;
+    err_set(err, rc, "listen on %s: %s", control->path, strerror(rc));
+    if (control->listen_fd >= 0)
+        close(control->listen_fd);
+    control->listen_fd = -1;
+    return false;
+}
+
+static void client_drop(struct control *control)
+{
+    if (control->client_fd >= 0)
+        close(control->client_fd);
+    free(control->text);
+    control->client_fd = -1;
+    control->text = NULL;
+    control->len = control->size = 0;
+    control->is_whole = false;
+}
+
+void control_close(struct control *control)
+{
+    client_drop(control);
+    if (control->listen_fd >= 0) {
+        close(control->listen_fd);
+        unlink(control->path);
+    }
+    control->listen_fd = -1;
+}
+
+void control_accept(struct control *control, uint64_t now_ms)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+    int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd < 0)
+        return;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || peer.uid != 0) {
+        log_warn("event=control detail=\"refused: uid %u is not root\"", (unsigned)peer.uid);
+        close(fd);
+        return;
+    }
+    control->client_fd = fd;
+    control->deadline_ms = now_ms + CLIENT_PATIENCE_MS;
+}
+
+static bool make_room(struct control *control)
+{
+    size_t size = control->size ? control->size * 2 : 65536;
+    char *text;
+
+    if (control->len < control->size)
+        return true;
+    if (control->len > POLICY_INPUT_MAX)
+        return false;
+    text = realloc(control->text, size);
+    if (!text)
+        return false;
+    control->text = text;
+    control->size = size;
+    return true;
+}
+
+void control_read(struct control *control)
+{
+    ssize_t n;
+
+    if (!make_room(control)) {
+        control_answer(control, false, "the policy is too large, expected at most 16 MiB");
+        return;
+    }
+    n = read(control->client_fd, control->text + control->len, control->size - control->len);
+    if (n > 0)
+        control->len += (size_t)n;
+    else if (n == 0)
+        control->is_whole = true;
+    else if (errno != EAGAIN && errno != EINTR)
+        client_drop(control);
+}
+
+void control_tick(struct control *control, uint64_t now_ms)
+{
+    if (control->client_fd >= 0 && !control->is_whole && now_ms >= control->deadline_ms)
+        control_answer(control, false, "the policy did not arrive within 5 s");
+}
+
+void control_answer(struct control *control, bool is_ok, const char *text)
+{
+    char line[1024];
+    int n;
+
+    if (control->client_fd < 0)
+        return;
+    n = snprintf(line, sizeof(line), "%s %s\n", is_ok ? "ok" : "error", text);
+    if (n >= (int)sizeof(line))
+        n = sizeof(line) - 1;
+    if (send(control->client_fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        log_warn("event=control detail=\"answer: %s\"", strerror(errno));
+    client_drop(control);
+}
+
+/* --- the client -------------------------------------------------------------------------- */
+
+static bool send_all(int fd, const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        text += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static size_t receive_all(int fd, char *buf, size_t size)
+{
+    size_t len = 0;
+
+    while (len < size - 1) {
+        ssize_t n = recv(fd, buf + len, size - 1 - len, 0);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        len += (size_t)n;
+    }
+    buf[len] = 0;
+    buf[strcspn(buf, "\n")] = 0;
+    return len;
+}
+
+int control_ask(const char *path, const char *text, size_t len, char answer[1024],
+                struct err *err)
+{
+    const struct sockaddr_un address = address_of(path);
+    const struct timeval patience = { .tv_sec = ANSWER_PATIENCE_S };
+    char line[1024];
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc = -1;
+
+    if (fd < 0 || connect(fd, (const void *)&address, sizeof(address)) != 0) {
+        err_set(err, errno, "reach the running gateway at %s: %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    /* A gateway that refuses early answers too: what it says counts, not that sending failed.
+     */
+    if (send_all(fd, text, len))
+        shutdown(fd, SHUT_WR);
+    receive_all(fd, line, sizeof(line));
+    close(fd);
+    if (strncmp(line, "ok ", 3) == 0)
+        rc = 1;
+    else if (strncmp(line, "error ", 6) == 0)
+        rc = 0;
+    else
+        err_set(err, EPROTO, "hand the policy to the gateway at %s: it did not answer", path);
+    if (rc >= 0)
+        snprintf(answer, 1024, "%s", line + (rc ? 3 : 6));
+    return rc;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The parts that ruleset_gateway() is put together from.
+ */
+#ifndef FWD_RULESET_INTERNAL_H
+#define FWD_RULESET_INTERNAL_H
+
+#include <linux/netfilter/nf_conntrack_common.h>
+
+#include "fwd/ruleset_rule.h"
+
+#define CHAIN_ASK      "ask"    /* user space decides */
+#define CHAIN_REFUSE   "refuse" /* the same, counted: user space refuses and logs */
+#define CHAIN_SOURCE   "source" /* packet mark := the source's tag */
+#define CHAIN_OUTBOUND "outbound"
+#define CHAIN_SYN      "syn"
+#define CHAIN_INBOUND  "inbound"
+#define CHAIN_ANSWER   "answer"
+#define CHAIN_DNS_TCP  "dns_tcp"
+#define CHAIN_REVOKED  "revoked"
+#define CHAIN_DECIDE   "decide"
+#define CHAIN_COMMIT   "commit"
+#define CHAIN_INPUT    "input"
+#define CHAIN_OUTPUT   "output"
+
+#define TCP_FLAG_FIN  0x01
+#define TCP_FLAG_SYN  0x02
+#define TCP_FLAG_RST  0x04
+#define TCP_FLAG_ACK  0x10
+#define TCP_FLAG_URG  0x20
+#define TCP_KIND_MASK (TCP_FLAG_FIN | TCP_FLAG_SYN | TCP_FLAG_RST | TCP_FLAG_ACK)
+
+#define CT_STATE_ESTABLISHED NF_CT_STATE_BIT(IP_CT_ESTABLISHED)
+#define CT_STATE_RELATED     NF_CT_STATE_BIT(IP_CT_RELATED)
+#define CT_STATE_BAD         (NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT)
+
+/* ruleset_forward.c: decide and what it jumps to, commit */
+void ruleset_add_forward(const struct ruleset_wish *wish, struct ruleset *rs);
+/* ruleset_inbound.c */
+void ruleset_add_inbound(const struct ruleset_wish *wish, struct ruleset *rs);
+/* ruleset_host.c: DNS intake, NAT, and what the gateway itself receives and sends */
+void ruleset_add_host(const struct ruleset_wish *wish, struct ruleset *rs);
+
+/* A packet that carries no payload and one of the usual sets of flags passes. */
+void ruleset_add_bare_tcp(struct ruleset *rs, const char *chain);
+
+/* Match: an ICMP or ICMPv6 message of type first..last. */
+void rule_icmp(struct rule *rule, enum addr_family family, uint8_t first, uint8_t last);
+
+/* The types of errors about a packet (RFC 792, RFC 4443): one array for both families. */
+struct icmp_range {
+    enum addr_family family;
+    uint8_t first, last;
+};
+#define NR_ICMP_ERRORS 3
+extern const struct icmp_range icmp_errors[NR_ICMP_ERRORS];
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The judge: packets, DNS queries and answers in; verdicts, bindings and records out. Pure:
+ * time is an argument, all effects go through struct engine_ops, so a live gateway, a replay of
+ * a capture, a unit test and a fuzzer run the same code.
+ */
+#ifndef SNI_FILTER_ENGINE_H
+#define SNI_FILTER_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/hostname.h"
+#include "common/ipc.h"
+#include "common/record.h"
+
+struct policy;
+
+/* Where a packet was queued. */
+enum packet_place {
+    PLACE_OUTBOUND, /* forward chain, from an agent */
+    PLACE_INBOUND,  /* forward chain, towards an agent */
+    PLACE_DNS,      /* prerouting: UDP to port 53 from an agent; never let through */
+    PLACE_INPUT,    /* an agent to the gateway itself; never let through */
+};
+
+struct packet_meta {
+    uint32_t id;   /* the queue's packet id: what a verdict names */
+    uint32_t mark; /* conntrack mark as the rules copied it (common/marks.h) */
+    enum packet_place place;
+    bool is_truncated; /* the kernel had more bytes than it copied */
+};
+
+struct engine_clock {
+    uint64_t mono_us; /* never goes back */
+    uint64_t wall_us; /* since 1970; for records and kept bindings */
+};
+
+/* Who waits for a DNS answer. */
+struct dns_client {
+    struct addr src, dst; /* dst: the server that the agent asked; answers come from it */
+    uint16_t sport, dport;
+    bool is_tcp;
+    uint64_t tcp_ticket; /* of the connection, as the dns process numbered it */
+};
+
+struct dns_ask {
+    uint32_t ticket; /* comes back with the answer */
+    char name[HOSTNAME_MAX + 1];
+    uint16_t qtype;
+};
+
+/* What the dns process found out. */
+struct dns_found {
+    uint32_t ticket;
+    unsigned rcode; /* SERVFAIL also when no upstream answered */
+    uint32_t ttl_s;
+    uint32_t nr_addrs;
+    struct addr addrs[32];
+};
+
+/* One element of the kernel's set of bound addresses: SYNs from agent's addresses to it may
+ * pass unseen. */
+struct engine_bound {
+    uint32_t source_tag; /* which agent: see engine_source_tag() */
+    struct addr addr;
+    uint16_t port;
+    uint32_t timeout_s;
+};
+
+/* A connection that the kernel knows as accepted or pinned (or, to be reset, any). */
+struct engine_live {
+    struct addr src, dst; /* original direction */
+    uint16_t sport, dport;
+    uint8_t protocol;
+    uint32_t mark; /* conntrack mark */
+};
+
+/* A segment of a revoked connection's client: where its stream was cut off. */
+struct engine_reset {
+    struct engine_live live;
+    uint32_t seq, ack; /* of the segment, which goes nowhere */
+};
+
+struct engine_ops {
+    /* A held or just given packet: verdict is 0 (drop) or a packet mark VERDICT_* | value. */
+    void (*verdict)(void *arg, uint32_t id, uint32_t verdict);
+    /* Bound addresses for the kernel's set; always before the dns_reply that tells the agent of
+     * them. */
+    void (*bound)(void *arg, const struct engine_bound *bound);
+    void (*dns_ask)(void *arg, const struct dns_ask *ask);
+    void (*dns_reply)(void *arg, const struct dns_client *client, const uint8_t *message,
+                      size_t len);
+    /* A binding to be kept over a restart. */
+    void (*keep)(void *arg, const struct ipc_binding *binding);
+    void (*record)(void *arg, const struct record *record);
+    /* Reset a connection of which no packet is at hand: its conntrack mark becomes CT_REVOKED.
+     */
+    void (*revoke)(void *arg, const struct engine_live *live);
+    /* Tell the server of a revoked connection, as its client, that it is over. */
+    void (*reset_server)(void *arg, const struct engine_reset *reset);
+    void *arg;
+};
+
+struct engine_limits {     /* 0: the default */
+    uint32_t flows;        /* TCP connections being read at once: 131072 */
+    uint32_t chunks;       /* pieces of 2 KiB for held bytes: 12288 (24 MiB) */
+    uint32_t held_packets; /* packets held in the kernel's queue at once: 24576 */
+    uint32_t bindings;     /* (agent, address, name): 65536 */
+};
+
+struct engine;
+
+/**
+ * engine_new - allocate everything at once; later calls do not allocate
+ *
+ * setup: sources, own addresses, private exemptions, keep times (copied). policy: kept until
+ * replaced by engine_set_policy() or freed. seed: 16 random bytes for hash tables.
+ * is_binding_off: replay without DNS: every address counts as given out for every name.
+ */
+struct engine *engine_new(const struct ipc_setup *setup, const struct policy *policy,
+                          const struct engine_limits *limits, const struct engine_ops *ops,
+                          const uint8_t seed[16], bool is_binding_off);
+void engine_free(struct engine *engine);
+
+/** engine_packet - judge one queued packet; it gets its verdict now or, when held, in a later
+ * call */
+void engine_packet(struct engine *engine, const struct engine_clock *now,
+                   const struct packet_meta *meta, const uint8_t *packet, size_t len);
+
+/** engine_dns_tcp - one DNS message (without its length) that an agent sent over TCP */
+void engine_dns_tcp(struct engine *engine, const struct engine_clock *now,
+                    const struct dns_client *client, const uint8_t *message, size_t len);
+
+void engine_dns_found(struct engine *engine, const struct engine_clock *now,
+                      const struct dns_found *found);
+
+/** engine_tick - deadlines; returns the time until the next one in microseconds (at most 1 s)
+ */
+uint64_t engine_tick(struct engine *engine, const struct engine_clock *now);
+
+/** engine_restore - a binding that an earlier run kept */
+void engine_restore(struct engine *engine, const struct engine_clock *now,
+                    const struct ipc_binding *binding);
+
+/** engine_set_policy - judge by another policy from now on; flows being read are judged again
+ */
+void engine_set_policy(struct engine *engine, const struct engine_clock *now,
+                       const struct policy *policy);
+
+/**
+ * engine_live_allowed - does the policy in force still allow a live connection?
+ *
+ * Also notes that its address is in use, so that the binding outlives the connection. False: to
+ * be reset; a record policy-changed has been written.
+ */
+bool engine_live_allowed(struct engine *engine, const struct engine_clock *now,
+                         const struct engine_live *live);
+
+/**
+ * engine_rebind - report all bindings in force to ops->bound again (after a reload or restart)
+ */
+void engine_rebind(struct engine *engine, const struct engine_clock *now);
+
+/** engine_source_tag - the number that the kernel's rules know an address's agent by: index of
+ * the agent's first entry in setup->sources + 1; 0 for a foreign address */
+uint32_t engine_source_tag(const struct ipc_setup *setup, const struct addr *addr);
+
+struct engine_counts {
+    uint64_t packets, held, released_early, records_folded, flows_full, chunks_full;
+    uint32_t flows, chunks, bindings;
+};
+void engine_counts(const struct engine *engine, struct engine_counts *out);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Bindings: how long they last, where they are reported to, and what they say of connections
+ * that the kernel has long accepted.
+ */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "sni-filter/engine_internal.h"
+
+#define SERVICES_MAX 64
+#define KEEP_AGAIN_US                                                                          \
+    (300ull * US_PER_S) /* a refreshed binding is reported this often at most */
+
+/* Put the address into the kernel's set for every port at which a hello may be sent to it. */
+static bool report_bound(struct engine *e, uint32_t source_tag, const struct addr *addr,
+                         const char *name, uint32_t timeout_s)
+{
+    struct policy_service services[SERVICES_MAX];
+    size_t nr =
+        policy_services(e->policy, e->policy_agents[source_tag], name, services, SERVICES_MAX);
+    bool is_read = false;
+
+    for (size_t i = 0; i < nr; i++) {
+        const struct policy_service *s = &services[i];
+
+        if (s->kind == SERVICE_TLS || s->kind == SERVICE_QUIC || s->kind == SERVICE_HTTP)
+            is_read = true;
+        if (s->kind != SERVICE_TLS || s->port_last - s->port_first >= BOUND_PORTS_MAX)
+            continue;
+        /* A port where any bytes are allowed too is judged, and recorded, at each SYN. */
+        for (uint32_t port = s->port_first; port <= s->port_last; port++) {
+            struct engine_bound bound = { source_tag, *addr, (uint16_t)port, timeout_s };
+            struct policy_answer plain = policy_name(e->policy, e->policy_agents[source_tag],
+                                                     name, SERVICE_TCP, (uint16_t)port);
+
+            if (plain.result != POLICY_ALLOWED)
+                e->ops.bound(e->ops.arg, &bound);
+        }
+    }
+    return is_read;
+}
+
+static void keep(struct engine *e, struct binding *b)
+{
+    uint64_t now_us = e->now->mono_us;
+    uint64_t until_us = b->until_us > b->until_plain_us ? b->until_us : b->until_plain_us;
+    struct ipc_binding kept = {
+        .addr = b->addr,
+        .expires_wall_s = (e->now->wall_us + (until_us - now_us)) / US_PER_S,
+    };
+
+    if (b->kept_us != 0 && now_us - b->kept_us < KEEP_AGAIN_US)
+        return;
+    b->kept_us = now_us;
+    engine_text(kept.name, sizeof(kept.name), b->name);
+    engine_text(kept.agent, sizeof(kept.agent), engine_agent_name(e, b->source_tag));
+    e->ops.keep(e->ops.arg, &kept);
+}
+
+void engine_bind(struct engine *e, uint32_t source_tag, const struct addr *addr,
+                 const char *name, uint32_t ttl_s)
+{
+    uint32_t plain_s = ttl_s > e->setup.dns_min_ttl_s ? ttl_s : e->setup.dns_min_ttl_s;
+    uint32_t keep_s = e->setup.dns_keep_s > plain_s ? e->setup.dns_keep_s : plain_s;
+    uint64_t now_us = e->now->mono_us;
+    bool is_read;
+    struct binding *b;
+
+    if (plain_s > e->setup.dns_keep_s && e->setup.dns_keep_s > e->setup.dns_min_ttl_s)
+        plain_s =
+            e->setup.dns_keep_s; /* a server cannot bind for longer than the admin wants */
+    is_read = report_bound(e, source_tag, addr, name, keep_s);
+    b = binding_put(&e->bindings, source_tag, addr, name,
+                    now_us + (uint64_t)(is_read ? keep_s : plain_s) * US_PER_S,
+                    now_us + (uint64_t)plain_s * US_PER_S);
+    if (b != NULL)
+        keep(e, b);
+}
+
+static uint32_t tag_of_agent(const struct engine *e, const char *agent)
+{
+    for (uint32_t i = 0; i < e->setup.nr_sources; i++)
+        if (strcmp(e->setup.sources[i].agent, agent) == 0)
+            return i + 1;
+    return 0;
+}
+
+void engine_restore(struct engine *e, const struct engine_clock *now,
+                    const struct ipc_binding *kept)
+{
+    uint32_t source_tag = tag_of_agent(e, kept->agent);
+    uint64_t left_us, most_us = (uint64_t)e->setup.dns_keep_s * US_PER_S, until_us;
+    struct binding *b;
+
+    e->now = now;
+    if (source_tag == 0 || kept->expires_wall_s <= now->wall_us / US_PER_S)
+        return;
+    left_us = (kept->expires_wall_s - now->wall_us / US_PER_S) * US_PER_S;
+    until_us = now->mono_us + (left_us < most_us ? left_us : most_us);
+    b = binding_put(&e->bindings, source_tag, &kept->addr, kept->name, until_us, until_us);
+    if (b != NULL)
+        b->kept_us = now->mono_us;
+}
+
+void engine_rebind(struct engine *e, const struct engine_clock *now)
+{
+    e->now = now;
+    for (uint32_t i = 0; i < e->bindings.nr_used; i++) {
+        const struct binding *b = &e->bindings.slots[i];
+
+        if (b->source_tag != 0 && b->until_us > now->mono_us)
+            report_bound(e, b->source_tag, &b->addr, b->name,
+                         (uint32_t)((b->until_us - now->mono_us) / US_PER_S) + 1);
+    }
+}
+
+static bool is_service_allowed(const struct engine *e, uint32_t source_tag, const char *name,
+                               uint16_t port)
+{
+    unsigned agent = e->policy_agents[source_tag];
+
+    return policy_name(e->policy, agent, name, SERVICE_TLS, port).result == POLICY_ALLOWED ||
+           policy_name(e->policy, agent, name, SERVICE_TCP, port).result == POLICY_ALLOWED;
+}
+
+static bool is_addr_allowed(const struct engine *e, uint32_t source_tag,
+                            const struct engine_live *live)
+{
+    unsigned agent = e->policy_agents[source_tag];
+    struct policy_answer tls =
+        policy_addr(e->policy, agent, &live->dst, SERVICE_TLS, live->dport);
+    struct policy_answer tcp =
+        policy_addr(e->policy, agent, &live->dst, SERVICE_TCP, live->dport);
+
+    return tls.result != POLICY_DENIED && tcp.result != POLICY_DENIED &&
+           (tls.result == POLICY_ALLOWED || tcp.result == POLICY_ALLOWED);
+}
+
+/* The name that a live connection's tag stands for: the address was given out for it. */
+static struct binding *binding_of_tag(struct engine *e, uint32_t source_tag,
+                                      const struct engine_live *live)
+{
+    struct binding *b = NULL;
+
+    /* One that ran out while the connection lived counts as long as its slot is not reused. */
+    while ((b = binding_next(&e->bindings, source_tag, &live->dst, b, 0)) != NULL)
+        if (engine_name_tag(b->name) == (live->mark & MARK_VALUE_MASK))
+            return b;
+    return NULL;
+}
+
+static void record_revoked(struct engine *e, uint32_t source_tag,
+                           const struct engine_live *live, const char *name)
+{
+    struct record record = {
+        .event = EVENT_CONNECT,
+        .verdict = RECORD_DENY,
+        .reason = REASON_POLICY_CHANGED,
+        .wall_us = e->now->wall_us,
+        .ip_protocol = live->protocol,
+        .has_ports = true,
+        .src = live->src,
+        .dst = live->dst,
+        .sport = live->sport,
+        .dport = live->dport,
+    };
+
+    engine_text(record.agent, sizeof(record.agent), engine_agent_name(e, source_tag));
+    engine_text(record.name, sizeof(record.name), name);
+    engine_record_rule(e, &record, NULL);
+    e->ops.record(e->ops.arg, &record);
+}
+
+bool engine_live_allowed(struct engine *e, const struct engine_clock *now,
+                         const struct engine_live *live)
+{
+    uint32_t source_tag = engine_source_tag(&e->setup, &live->src);
+    struct binding *b;
+
+    e->now = now;
+    if (source_tag != 0 && (live->mark & MARK_VALUE_MASK) == 0 &&
+        is_addr_allowed(e, source_tag, live))
+        return true;
+    b = source_tag != 0 ? binding_of_tag(e, source_tag, live) : NULL;
+    if (b == NULL || live->protocol != IPPROTO_TCP ||
+        !is_service_allowed(e, source_tag, b->name, live->dport)) {
+        record_revoked(e, source_tag, live, b != NULL ? b->name : "");
+        return false;
+    }
+    if (b->until_us < now->mono_us + IN_USE_US)
+        b->until_us = now->mono_us + IN_USE_US;
+    if (b->until_plain_us < now->mono_us + IN_USE_US)
+        b->until_plain_us = now->mono_us + IN_USE_US;
+    keep(e, b);
+    return true;
+}

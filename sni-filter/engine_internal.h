@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the engine's files share; nobody else includes this.
+ */
+#ifndef SNI_FILTER_ENGINE_INTERNAL_H
+#define SNI_FILTER_ENGINE_INTERNAL_H
+
+#include "common/marks.h"
+#include "common/policy.h"
+#include "sni-filter/binding.h"
+#include "sni-filter/dns_message.h"
+#include "sni-filter/engine.h"
+#include "sni-filter/flow.h"
+#include "sni-filter/fold.h"
+#include "sni-filter/ip_packet.h"
+#include "sni-filter/tls_record.h"
+
+#define US_PER_S 1000000ull
+
+/* Deadlines. */
+#define STALL_US        25000u /* after the last new byte of a hello that is not whole */
+#define HELLO_US        (10u * US_PER_S) /* from the first byte to the whole hello */
+#define ANSWER_US       (30u * US_PER_S) /* from the hello's release to the server's answer */
+#define TOMBSTONE_US    (2u * US_PER_S)
+#define DNS_PENDING_MAX 4096u /* questions under way; a power of two */
+#define DNS_PENDING_US  (10u * US_PER_S)
+#define IN_USE_US       (180u * US_PER_S) /* a binding outlives the last sight of its connection */
+
+/* Bytes of a hello that is not whole that may leave when the client is stalled. */
+#define RELEASED_EARLY_MAX 32768u
+
+/* Ports of one rule that are put into the kernel's set; a wider range is judged in user space.
+ */
+#define BOUND_PORTS_MAX 16
+
+struct dns_pending {
+    struct dns_client client;
+    struct dns_query query;
+    uint32_t source_tag;
+    uint32_t ticket; /* 0: free */
+    uint64_t since_us;
+    uint32_t next_free;
+};
+
+struct engine {
+    struct ipc_setup setup;
+    const struct policy *policy;
+    struct engine_ops ops;
+    bool is_binding_off;
+    uint8_t key[16];
+    uint32_t nr_agents;      /* highest source tag + 1 */
+    unsigned *policy_agents; /* source tag -> number in the policy */
+    struct binding_table bindings;
+    struct flow_table flows;
+    struct fold fold;
+    struct dns_pending *pending;
+    uint32_t pending_free, pending_touched, nr_tickets;
+    uint64_t dns_ticked_us;
+    uint8_t *linear;                /* STREAM_MAX bytes: a stream in one piece */
+    uint8_t *scratch;               /* TLS_HELLO_MAX bytes: a message in one piece */
+    const struct engine_clock *now; /* of the call under way */
+    struct engine_counts counts;
+};
+
+/* engine.c */
+const char *engine_agent_name(const struct engine *e, uint32_t source_tag);
+/* Hash of a name that is the same in every run: for conntrack marks. Never 0. */
+uint32_t engine_name_tag(const char *name);
+void engine_record(struct engine *e, const struct record *record);
+/* A record with what is known of a packet; ports when it has them. */
+struct record engine_packet_record(const struct engine *e, const struct ip_packet *packet,
+                                   uint32_t source_tag, enum record_event event,
+                                   enum record_verdict verdict, enum reason reason);
+/* Put a policy's answer (rule, line) into a record. */
+void engine_record_rule(const struct engine *e, struct record *record,
+                        const struct policy_answer *answer);
+void engine_text(char *out, size_t size, const char *text);
+
+/* engine_judge.c: the decisions */
+struct judgement {
+    bool is_allowed;
+    bool is_by_addr; /* allowed by an address rule: the name does not count */
+    enum reason reason;
+    struct policy_answer answer;
+};
+enum reason engine_refusal(const struct policy_answer *answer);
+struct judgement judge_hello(struct engine *e, uint32_t source_tag, const struct addr *addr,
+                             uint16_t port, const struct tls_hello *hello);
+/* May this agent's client at all send a hello there? (SYN, early release) */
+bool judge_may_send_hello(struct engine *e, uint32_t source_tag, const struct addr *addr,
+                          uint16_t port);
+struct syn_judgement {
+    enum { SYN_REFUSE, SYN_READ, SYN_ACCEPT } what; /* READ: its first bytes are judged */
+    struct judgement judgement;
+    char name[HOSTNAME_MAX + 1]; /* the name that the address was given out for, or "" */
+};
+struct syn_judgement judge_syn(struct engine *e, uint32_t source_tag, const struct addr *addr,
+                               uint16_t port);
+
+/* engine_tcp.c */
+void engine_tcp_outbound(struct engine *e, const struct packet_meta *meta,
+                         const struct ip_packet *packet, uint32_t source_tag);
+void engine_tcp_inbound(struct engine *e, const struct packet_meta *meta,
+                        const struct ip_packet *packet);
+uint64_t engine_tcp_tick(struct engine *e); /* time until the next deadline, us */
+
+/* engine_dns.c */
+void engine_dns_udp(struct engine *e, const struct ip_packet *packet, uint32_t source_tag);
+void engine_dns_tick(struct engine *e);
+
+/* engine_bind.c */
+void engine_bind(struct engine *e, uint32_t source_tag, const struct addr *addr,
+                 const char *name, uint32_t ttl_s);
+
+#endif

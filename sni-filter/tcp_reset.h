@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SNI_FILTER_TCP_RESET_H
+#define SNI_FILTER_TCP_RESET_H
+
+#include "common/attr.h"
+#include "sni-filter/engine.h"
+
+/**
+ * tcp_reset_send - one reset to the server of a connection, in its client's name
+ *
+ * By a socket in repair mode (tcp(7), TCP_REPAIR) that is given the connection's addresses and
+ * sequence numbers and closed: the kernel sends a RST whose sequence number is the one that the
+ * server expects next, which it must be (RFC 5961 section 3.2). Needs CAP_NET_ADMIN alone. The
+ * output rules let it out because the connection's conntrack mark is CT_REVOKED. Returns 0 or
+ * -errno.
+ */
+MUST_CHECK int tcp_reset_send(const struct engine_reset *reset);
+
+#endif

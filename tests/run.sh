@@ -1,0 +1,195 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# run.sh all|unit|style|cli|e2e|vm|bench... [SCRIPT...] - run tests and count them
+#
+# Every end-to-end script runs twice: with the gateway, and with plain forwarding in its place, where its
+# capture check has to find what the gateway kept back (status 42).
+# A skipped test has to stand in tests/skips.allowed. Last line: "N passed, N failed".
+# SECONDS_MAX: time for one script (300).
+
+set -u
+cd "$(dirname "$0")/.." || exit 1
+export BUILD=${BUILD:-build}
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/secctl-run.XXXXXX") || exit 1
+CHILD=
+trap 'rm -rf "$WORK"' EXIT
+trap '[ -z "$CHILD" ] || kill -TERM "$CHILD" 2>/dev/null && wait "$CHILD"; exit 130' INT TERM HUP
+PASSED=0 FAILED=0 SKIPPED=0
+export COUNT_FILE=$WORK/units
+
+passed() {
+    PASSED=$((PASSED + 1))
+    echo "ok - $1"
+}
+
+failed() {
+    FAILED=$((FAILED + 1))
+    echo "not ok - $1"
+    echo "$1" >>"$WORK/failures"
+}
+
+# guarded COMMAND... - so that an interrupt ends it too; its status
+guarded() {
+    timeout -k 20 "${SECONDS_MAX:-300}" "$@" &
+    CHILD=$!
+    wait "$CHILD"
+    local status=$?
+    CHILD=
+    return "$status"
+}
+
+# skipped SCRIPT SENTENCE WHY
+skipped() {
+    if grep -qxF "$1: $2" tests/skips.allowed; then
+        SKIPPED=$((SKIPPED + 1))
+        echo "$1: $2: $3" >>"$WORK/skips"
+    else
+        failed "$1: $2: skipped ($3), which tests/skips.allowed does not name"
+    fi
+}
+
+# tally SCRIPT FILE - count the TAP lines in FILE
+tally() {
+    local line text
+
+    while IFS= read -r line; do
+        case $line in
+        'ok '*' # SKIP '*)
+            text=${line#ok - }
+            skipped "$1" "${text%% # SKIP *}" "${text##* # SKIP }"
+            ;;
+        'ok '*) PASSED=$((PASSED + 1)) ;;
+        'not ok '*)
+            FAILED=$((FAILED + 1))
+            echo "$1: ${line#not ok - }" >>"$WORK/failures"
+            ;;
+        esac
+    done <"$2"
+}
+
+# run_script SCRIPT - it prints TAP; shown as it comes
+run_script() {
+    local name=${1##*/} status before=$FAILED
+
+    echo "# $1"
+    SECONDS=0
+    guarded "$1" > >(tee "$WORK/out") 2>&1
+    status=$?
+    sleep 0.1 # tee has the last of it
+    tally "$name" "$WORK/out"
+    [ "$status" -eq 0 ] || [ "$FAILED" -ne "$before" ] || failed "$name: status $status"
+    echo "# $1: status $status, $SECONDS s"
+}
+
+# run_counter SCRIPT - the same with plain forwarding: the capture check must see through it
+run_counter() {
+    local name=${1##*/} status
+
+    MODE=plain guarded "$1" >"$WORK/out" 2>&1
+    status=$?
+    if [ "$status" -eq 42 ]; then
+        passed "$name: its capture check fails with plain forwarding ($(sed -n 's/^# \(.*undeclared\)$/\1/p' "$WORK/out"))"
+    else
+        failed "$name: its capture check fails with plain forwarding (status $status, expected 42)"
+        sed 's/^/# /' "$WORK/out" | tail -n 20
+    fi
+}
+
+# step SENTENCE COMMAND... - counts as one test
+step() {
+    local sentence=$1
+
+    shift
+    if SECONDS_MAX=3600 guarded "$@"; then passed "$sentence"; else failed "$sentence"; fi
+}
+
+# run_units FLAVOUR-TARGET... - make builds and runs them; each program adds its counts to $COUNT_FILE
+run_units() {
+    local p f s
+
+    : >"$COUNT_FILE"
+    SECONDS_MAX=3600 guarded make --no-print-directory -k "$@" || echo "$*" >"$WORK/units-failed"
+    while read -r p f s; do
+        PASSED=$((PASSED + p)) FAILED=$((FAILED + f))
+        [ "$f" -eq 0 ] || echo "unit tests ($*)" >>"$WORK/failures"
+        [ "$s" -eq 0 ] || skipped unit 'tests against recorded bytes' "$s of them: no recordings on this machine"
+    done <"$COUNT_FILE"
+    [ ! -e "$WORK/units-failed" ] || grep -qs '^unit tests' "$WORK/failures" || failed "make $*"
+}
+
+run_style() {
+    step 'the sources are formatted' make --no-print-directory format-check
+    step 'the linters find nothing' make --no-print-directory lint
+}
+
+run_e2e() {
+    local script
+
+    [ $# -gt 0 ] || set -- tests/support/selftest.sh tests/e2e/[0-9]*.sh
+    for script; do
+        run_script "$script"
+        # what has no gateway in it says so
+        grep -q '^# no counter-check' "$script" || run_counter "$script"
+    done
+}
+
+run_scripts() { # FOLDER [SCRIPT...]
+    local folder=$1 script
+
+    shift
+    [ $# -gt 0 ] || set -- "tests/$folder"/[0-9a-z]*.sh
+    for script; do [ ! -e "$script" ] || run_script "$script"; done
+}
+
+run_vm() {
+    local status
+
+    [ -x tests/vm/run.sh ] || return 0
+    echo '# tests/vm/run.sh'
+    SECONDS_MAX=3600 guarded tests/vm/run.sh "$@" > >(tee "$WORK/out") 2>&1
+    status=$?
+    sleep 0.1
+    if [ "$status" -eq 77 ]; then
+        skipped vm/run.sh vm "$(sed -n 's/^.*# SKIP vm: //p' "$WORK/out")"
+        return
+    fi
+    tally vm "$WORK/out"
+    [ "$status" -eq 0 ] || failed "tests/vm/run.sh: status $status"
+}
+
+run_bench() { [ ! -x tests/bench/run.sh ] || step 'the figures are in their bounds' make --no-print-directory bench; }
+
+main() {
+    local what=${1:-all}
+
+    [ $# -eq 0 ] || shift
+    case $what in
+    all)
+        step 'the programs build' make --no-print-directory -j2 all
+        run_units check unit
+        run_style
+        run_scripts cli
+        run_e2e
+        run_vm
+        run_bench
+        ;;
+    unit) run_units unit ;;
+    style) run_style ;;
+    cli) run_scripts cli "$@" ;;
+    e2e) run_e2e "$@" ;;
+    vm) run_vm "$@" ;;
+    bench) run_bench ;;
+    *)
+        echo "run.sh: $what: expected all, unit, style, cli, e2e, vm or bench" >&2
+        exit 2
+        ;;
+    esac
+    [ ! -e "$WORK/skips" ] || sort -u "$WORK/skips" | sed 's/^/skipped: /'
+    [ ! -e "$WORK/failures" ] || sed 's/^/failed: /' "$WORK/failures"
+    [ "$((PASSED + FAILED))" -gt 0 ] || FAILED=1 # nothing ran: that proves nothing
+    echo "$PASSED passed, $FAILED failed"
+    [ "$FAILED" -eq 0 ]
+}
+
+main "$@"

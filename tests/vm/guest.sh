@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The first process of the guest that run.sh boots, once the root is in place: mounts what a running Debian
+# has, runs the job's scripts one after another, sends each one's status, powers off.
+
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/root LC_ALL=C.UTF-8 SECCTL_VM=1
+SCRIPTS=()
+
+mounts() {
+    mount -n -t proc proc /proc
+    mount -n -t sysfs sys /sys
+    mkdir -p /dev/pts /dev/shm
+    mount -n -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
+    mount -n -t tmpfs -o mode=1777 tmpfs /dev/shm
+    mount -n -t cgroup2 cgroup2 /sys/fs/cgroup
+    ln -sfn /proc/self/fd /dev/fd
+    ln -sfn fd/0 /dev/stdin
+    ln -sfn fd/1 /dev/stdout
+    ln -sfn fd/2 /dev/stderr
+    mkdir -p /run/lock /lib/modules/"$(uname -r)"
+    mount -n --bind "$MODULES" /lib/modules/"$(uname -r)"
+    echo secctl-vm >/proc/sys/kernel/hostname
+    echo /run/vm/modprobe >/proc/sys/kernel/modprobe
+}
+
+# port NAME - the device of that virtio-serial port
+port() {
+    local dir
+
+    for dir in /sys/class/virtio-ports/*; do
+        [ "$(cat "$dir/name")" != "$1" ] || echo "/dev/${dir##*/}"
+    done
+}
+
+run_scripts() { # statuses go to descriptor 3
+    local script status begin
+
+    echo "# vm: kernel $(uname -r), up after $(cut -d ' ' -f 1 /proc/uptime) s"
+    for script in "${SCRIPTS[@]}"; do
+        begin=$SECONDS
+        timeout -k 20 "$VM_SCRIPT_SECONDS" bash "$script" </dev/null 3>&-
+        status=$?
+        echo "# ${script#"$ROOT"/}: status $status, $((SECONDS - begin)) s"
+        echo "$status" >&3
+    done
+}
+
+# shellcheck source=/dev/null
+. /run/vm/job
+export BUILD FAST_MS=${FAST_MS:-5000} # emulation is about ten times slower
+mounts
+ip link set lo up
+# no autoload brings the sysctls of this one in time
+/run/vm/modprobe nf_conntrack
+TMPDIR=$(mktemp -d) && export TMPDIR && cd "$ROOT" || exit 1
+exec 3>"$(port status)"
+# a pipe, because a port cannot be opened twice, as /dev/stderr would
+run_scripts 2>&1 | cat >"$(port out)"
+echo end >&3
+exec 3>&-
+/run/vm/busybox poweroff -f
