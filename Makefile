@@ -140,9 +140,9 @@ lint:
 	tests/lint.sh $(MODULES) $(MAINS)
 	shellcheck -x -P SCRIPTDIR $(SCRIPTS)
 format:
-	clang-format -i $(ALL_C) $(ALL_H)
+	@clang-format -i $(ALL_C) $(ALL_H)
 format-check:
-	clang-format --dry-run -Werror $(ALL_C) $(ALL_H)
+	@clang-format --dry-run -Werror $(ALL_C) $(ALL_H)
 
 .PHONY: install uninstall clean
 install: all

@@ -101,6 +101,24 @@ static void put(struct line *line, const char *format, ...)
     line->buf[line->len] = 0;
 }
 
+/* The same for bytes that need no formatting; the caller has seen to the room. */
+static void put_raw(struct line *line, const void *bytes, size_t len)
+{
+    memcpy(line->buf + line->len, bytes, len);
+    line->len += len;
+    line->buf[line->len] = 0;
+}
+
+/* Bytes at the start of text that JSON takes as they are. */
+static size_t plain_len(const unsigned char *p, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && p[n] >= ' ' && p[n] <= '~' && p[n] != '"' && p[n] != '\\')
+        n++;
+    return n;
+}
+
 /* One UTF-8 character (RFC 3629) at p; its length, 0 when the bytes are none. */
 static size_t utf8(const unsigned char *p, size_t len, uint32_t *c)
 {
@@ -118,7 +136,8 @@ static size_t utf8(const unsigned char *p, size_t len, uint32_t *c)
     return *c < lowest[n] || *c > 0x10ffff || (*c >= 0xd800 && *c < 0xe000) ? 0 : n;
 }
 
-/* The next character of a text, escaped for JSON; how many bytes of the text it was. */
+/* The next character of a text, which is not plain, escaped for JSON; how many bytes of the
+ * text it was. */
 static size_t escape(const unsigned char *p, size_t len, char out[ESCAPED_MAX + 1])
 {
     uint32_t c = p[0];
@@ -126,8 +145,6 @@ static size_t escape(const unsigned char *p, size_t len, char out[ESCAPED_MAX + 
 
     if (p[0] == '"' || p[0] == '\\') {
         snprintf(out, ESCAPED_MAX + 1, "\\%c", p[0]);
-    } else if (p[0] >= ' ' && p[0] <= '~') {
-        snprintf(out, ESCAPED_MAX + 1, "%c", p[0]);
     } else {
         if (p[0] >= 0x80 && (n = utf8(p, len, &c)) == 0) {
             c = p[0];
@@ -150,11 +167,19 @@ static bool put_chars(struct line *line, const void *text, size_t len, size_t sp
 
     while (len > 0) {
         char out[ESCAPED_MAX + 1];
-        size_t n = escape(p, len, out);
+        size_t n = plain_len(p, len), room = line_left(line);
 
-        if (line_left(line) < strlen(out) + spare)
-            return false;
-        put(line, "%s", out);
+        room = room > spare ? room - spare : 0;
+        if (n > 0) {
+            put_raw(line, p, n < room ? n : room);
+            if (n > room)
+                return false;
+        } else {
+            n = escape(p, len, out);
+            if (strlen(out) > room)
+                return false;
+            put_raw(line, out, strlen(out));
+        }
         p += n;
         len -= n;
     }

@@ -22,6 +22,7 @@ struct binding {
     uint64_t until_us;             /* for services where the name is seen again (TLS) */
     uint64_t until_plain_us;       /* for tcp and udp rules by name */
     uint64_t kept_us;              /* when it was last reported to be kept */
+    uint64_t reported_us;          /* when the kernel was last told of it */
     uint32_t next_pair, next_addr; /* hash chains */
     uint32_t older, newer;         /* by last refresh, per agent */
 };

@@ -81,7 +81,7 @@ struct engine *engine_new(const struct ipc_setup *setup, const struct policy *po
         !binding_table_init(&e->bindings, or_default(limits->bindings, 65536), e->nr_agents,
                             seed) ||
         !flow_table_init(&e->flows, or_default(limits->flows, 131072),
-                         or_default(limits->chunks, 12288),
+                         or_default(limits->chunks, 24576),
                          or_default(limits->held_packets, 24576), e->nr_agents, seed)) {
         engine_free(e);
         return NULL;

@@ -106,7 +106,7 @@ struct engine_ops {
 
 struct engine_limits {     /* 0: the default */
     uint32_t flows;        /* TCP connections being read at once: 131072 */
-    uint32_t chunks;       /* pieces of 2 KiB for held bytes: 12288 (24 MiB) */
+    uint32_t chunks;       /* pieces of 1 KiB for held bytes: 24576 (28 MiB) */
     uint32_t held_packets; /* packets held in the kernel's queue at once: 24576 */
     uint32_t bindings;     /* (agent, address, name): 65536 */
 };

@@ -13,32 +13,41 @@
     (300ull * US_PER_S) /* a refreshed binding is reported this often at most */
 
 /* Put the address into the kernel's set for every port at which a hello may be sent to it. */
-static bool report_bound(struct engine *e, uint32_t source_tag, const struct addr *addr,
-                         const char *name, uint32_t timeout_s)
+static void report_bound(struct engine *e, struct binding *b, uint32_t timeout_s)
 {
+    unsigned agent = e->policy_agents[b->source_tag];
     struct policy_service services[SERVICES_MAX];
-    size_t nr =
-        policy_services(e->policy, e->policy_agents[source_tag], name, services, SERVICES_MAX);
-    bool is_read = false;
+    size_t nr = policy_services(e->policy, agent, b->name, services, SERVICES_MAX);
 
+    b->reported_us = e->now->mono_us;
     for (size_t i = 0; i < nr; i++) {
         const struct policy_service *s = &services[i];
 
-        if (s->kind == SERVICE_TLS || s->kind == SERVICE_QUIC || s->kind == SERVICE_HTTP)
-            is_read = true;
         if (s->kind != SERVICE_TLS || s->port_last - s->port_first >= BOUND_PORTS_MAX)
             continue;
         /* A port where any bytes are allowed too is judged, and recorded, at each SYN. */
         for (uint32_t port = s->port_first; port <= s->port_last; port++) {
-            struct engine_bound bound = { source_tag, *addr, (uint16_t)port, timeout_s };
-            struct policy_answer plain = policy_name(e->policy, e->policy_agents[source_tag],
-                                                     name, SERVICE_TCP, (uint16_t)port);
+            struct engine_bound bound = { b->source_tag, b->addr, (uint16_t)port, timeout_s };
+            struct policy_answer plain =
+                policy_name(e->policy, agent, b->name, SERVICE_TCP, (uint16_t)port);
 
             if (plain.result != POLICY_ALLOWED)
                 e->ops.bound(e->ops.arg, &bound);
         }
     }
-    return is_read;
+}
+
+/* Will the name be seen again in what is sent to its address? */
+static bool is_name_read(const struct engine *e, uint32_t source_tag, const char *name)
+{
+    struct policy_service services[SERVICES_MAX];
+    size_t nr =
+        policy_services(e->policy, e->policy_agents[source_tag], name, services, SERVICES_MAX);
+
+    for (size_t i = 0; i < nr; i++)
+        if (services[i].kind != SERVICE_TCP && services[i].kind != SERVICE_UDP)
+            return true;
+    return false;
 }
 
 static void keep(struct engine *e, struct binding *b)
@@ -64,18 +73,20 @@ void engine_bind(struct engine *e, uint32_t source_tag, const struct addr *addr,
     uint32_t plain_s = ttl_s > e->setup.dns_min_ttl_s ? ttl_s : e->setup.dns_min_ttl_s;
     uint32_t keep_s = e->setup.dns_keep_s > plain_s ? e->setup.dns_keep_s : plain_s;
     uint64_t now_us = e->now->mono_us;
-    bool is_read;
     struct binding *b;
 
     if (plain_s > e->setup.dns_keep_s && e->setup.dns_keep_s > e->setup.dns_min_ttl_s)
         plain_s =
             e->setup.dns_keep_s; /* a server cannot bind for longer than the admin wants */
-    is_read = report_bound(e, source_tag, addr, name, keep_s);
     b = binding_put(&e->bindings, source_tag, addr, name,
-                    now_us + (uint64_t)(is_read ? keep_s : plain_s) * US_PER_S,
-                    now_us + (uint64_t)plain_s * US_PER_S);
-    if (b != NULL)
-        keep(e, b);
+                    now_us + (is_name_read(e, source_tag, name) ? keep_s : plain_s) * US_PER_S,
+                    now_us + plain_s * US_PER_S);
+    if (b == NULL)
+        return;
+    /* What the kernel was told lasts for keep_s: there is no need to tell it at each answer. */
+    if (b->reported_us == 0 || now_us - b->reported_us > keep_s * US_PER_S / 8)
+        report_bound(e, b, keep_s);
+    keep(e, b);
 }
 
 static uint32_t tag_of_agent(const struct engine *e, const char *agent)
@@ -107,11 +118,10 @@ void engine_rebind(struct engine *e, const struct engine_clock *now)
 {
     e->now = now;
     for (uint32_t i = 0; i < e->bindings.nr_used; i++) {
-        const struct binding *b = &e->bindings.slots[i];
+        struct binding *b = &e->bindings.slots[i];
 
         if (b->source_tag != 0 && b->until_us > now->mono_us)
-            report_bound(e, b->source_tag, &b->addr, b->name,
-                         (uint32_t)((b->until_us - now->mono_us) / US_PER_S) + 1);
+            report_bound(e, b, (uint32_t)((b->until_us - now->mono_us) / US_PER_S) + 1);
     }
 }
 

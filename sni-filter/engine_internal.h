@@ -27,7 +27,7 @@
 #define IN_USE_US       (180u * US_PER_S) /* a binding outlives the last sight of its connection */
 
 /* Bytes of a hello that is not whole that may leave when the client is stalled. */
-#define RELEASED_EARLY_MAX 32768u
+#define RELEASED_EARLY_MAX 16384u
 
 /* Ports of one rule that are put into the kernel's set; a wider range is judged in user space.
  */

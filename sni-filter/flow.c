@@ -141,15 +141,12 @@ struct flow *flow_oldest(struct flow_table *table, uint32_t source_tag, enum flo
     return index != FLOW_NONE ? &table->flows[index] : NULL;
 }
 
-/* Give up the agent's flow that has waited longest for an answer; never one that holds packets.
- */
-static bool give_up_one(struct flow_table *table, uint32_t source_tag,
-                        const struct flow *not_this, uint64_t now_us)
+/* Give up the agent's flow that has been longest in a state; never one that holds packets. */
+static bool give_up(struct flow_table *table, uint32_t source_tag, enum flow_state state,
+                    const struct flow *not_this, uint64_t now_us)
 {
-    struct flow *flow = flow_oldest(table, source_tag, FLOW_REFUSED);
+    struct flow *flow = flow_oldest(table, source_tag, state);
 
-    if (flow == NULL)
-        flow = flow_oldest(table, source_tag, FLOW_PINNED);
     if (flow == NULL || flow == not_this || flow->nr_held > 0 ||
         now_us - flow->state_us < GIVE_UP_AFTER_US)
         return false;
@@ -176,7 +173,8 @@ struct flow *flow_new(struct flow_table *table, const struct flow_key *key, uint
     struct flow *flow;
 
     if (agent->nr_flows >= table->flows_per_agent &&
-        !give_up_one(table, source_tag, NULL, now_us))
+        !give_up(table, source_tag, FLOW_REFUSED, NULL, now_us) &&
+        !give_up(table, source_tag, FLOW_PINNED, NULL, now_us))
         return NULL;
     index = take_index(table);
     if (index == FLOW_NONE)
@@ -238,7 +236,7 @@ enum stream_rc flow_put(struct flow_table *table, struct flow *flow, struct stre
     enum stream_rc rc;
 
     while (agent->nr_chunks + worst > table->chunks_per_agent)
-        if (!give_up_one(table, flow->source_tag, flow, now_us))
+        if (!give_up(table, flow->source_tag, FLOW_PINNED, flow, now_us))
             return STREAM_FULL;
     rc = stream_put(stream, &table->pool, offset, segment, nr_new);
     agent->nr_chunks += stream->nr_chunks - before;

@@ -16,7 +16,8 @@ static_assert(STREAM_MAX == CHUNK_SIZE * STREAM_CHUNKS_MAX, "whole chunks");
 bool chunk_pool_init(struct chunk_pool *pool, uint32_t nr)
 {
     *pool = (struct chunk_pool) { .nr = nr, .free_head = CHUNK_NONE };
-    pool->chunks = calloc(nr, sizeof(*pool->chunks));
+    if (nr <= CHUNK_NONE)
+        pool->chunks = calloc(nr, sizeof(*pool->chunks));
     return pool->chunks != NULL;
 }
 
@@ -26,14 +27,14 @@ void chunk_pool_clear(struct chunk_pool *pool)
     *pool = (struct chunk_pool) { .free_head = CHUNK_NONE };
 }
 
-static uint32_t chunk_take(struct chunk_pool *pool)
+static uint16_t chunk_take(struct chunk_pool *pool)
 {
-    uint32_t index = pool->free_head;
+    uint16_t index = pool->free_head;
 
     if (index != CHUNK_NONE)
         pool->free_head = pool->chunks[index].next_free;
     else if (pool->nr_touched < pool->nr)
-        index = pool->nr_touched++;
+        index = (uint16_t)pool->nr_touched++;
     else
         return CHUNK_NONE;
     pool->nr_used++;
@@ -41,7 +42,7 @@ static uint32_t chunk_take(struct chunk_pool *pool)
     return index;
 }
 
-static void chunk_give(struct chunk_pool *pool, uint32_t index)
+static void chunk_give(struct chunk_pool *pool, uint16_t index)
 {
     pool->chunks[index].next_free = pool->free_head;
     pool->free_head = index;
@@ -69,7 +70,7 @@ void stream_clear(struct stream *stream, struct chunk_pool *pool)
 static bool is_present(const struct stream *stream, const struct chunk_pool *pool,
                        uint32_t offset)
 {
-    uint32_t index = stream->chunks[offset / CHUNK_SIZE];
+    uint16_t index = stream->chunks[offset / CHUNK_SIZE];
     uint32_t at = offset % CHUNK_SIZE;
 
     return index != CHUNK_NONE && (pool->chunks[index].present[at / 64] >> (at % 64) & 1) != 0;

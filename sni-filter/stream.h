@@ -12,9 +12,9 @@
 #include "common/attr.h"
 #include "sni-filter/cursor.h"
 
-#define CHUNK_SIZE        2048u
-#define CHUNK_NONE        UINT32_MAX
-#define STREAM_CHUNKS_MAX 40u
+#define CHUNK_SIZE        1024u
+#define CHUNK_NONE        UINT16_MAX
+#define STREAM_CHUNKS_MAX 80u
 #define STREAM_MAX                                                                             \
     81920u /* bytes of a stream that are read: CHUNK_SIZE * STREAM_CHUNKS_MAX                  \
             */
@@ -22,20 +22,22 @@
 struct chunk {
     uint8_t bytes[CHUNK_SIZE];
     uint64_t present[CHUNK_SIZE / 64]; /* one bit a byte */
-    uint32_t next_free;
+    uint16_t next_free;
 };
 
 struct chunk_pool {
     struct chunk *chunks;
-    uint32_t nr, nr_used, nr_touched, free_head;
+    uint32_t nr, nr_used, nr_touched;
+    uint16_t free_head;
 };
 
-/** chunk_pool_init - the only allocation; pages are touched as chunks are first used */
+/** chunk_pool_init - nr: at most CHUNK_NONE. The only allocation; pages are touched as chunks
+ * are first used */
 MUST_CHECK bool chunk_pool_init(struct chunk_pool *pool, uint32_t nr);
 void chunk_pool_clear(struct chunk_pool *pool);
 
 struct stream {
-    uint32_t chunks[STREAM_CHUNKS_MAX];
+    uint16_t chunks[STREAM_CHUNKS_MAX];
     uint32_t nr_chunks; /* chunks in use by this stream, anywhere in it */
     uint32_t edge;      /* bytes present from the first one on, without a gap */
 };

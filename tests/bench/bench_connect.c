@@ -78,7 +78,7 @@ static void serve_one(int fd, const uint8_t *answer, size_t len)
         close(fd);
 }
 
-static int server(const char *addr, const char *port)
+static _Noreturn void server(const char *addr, const char *port)
 {
     struct sockaddr_in sa = address(addr, port);
     int one = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -197,7 +197,7 @@ static int client(char **argv)
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "server") == 0)
-        return server(argv[2], argv[3]);
+        server(argv[2], argv[3]);
     if (argc == 7 && strcmp(argv[1], "client") == 0)
         return client(argv + 2);
     fprintf(stderr, "usage: %s server ADDR PORT | client ADDR PORT NAME SECONDS CONCURRENCY\n",

@@ -157,9 +157,10 @@ check 'full queue: works again' retry 5 works
 
 CONNTRACK='a full conntrack table is closed, and well again after'
 max=/proc/sys/net/netfilter/nf_conntrack_max
-outer=$(cat "$max" 2>/dev/null)
-inner=$(in_gw cat "$max")
-if in_gw sh -c "echo 64 >$max" 2>/dev/null && [ "$(cat "$max" 2>/dev/null)" = "$outer" ]; then
+before=$(cat "$max" 2>/dev/null || in_gw cat "$max")
+# one number for all namespaces: only where the machine is the test's own
+set_max() { [ -n "${SECCTL_VM:-}" ] && echo "$1" >"$max" 2>/dev/null && [ "$(in_gw cat "$max")" = "$1" ]; }
+if is_plain || set_max 64; then
     in_in /usr/bin/python3 -c '
 import socket, sys, time
 keep = []
@@ -171,14 +172,13 @@ for n in range(300):
 time.sleep(3)' &
     hog=$!
     sleep 1
+    check 'full conntrack table: no new connection' never raw 203.0.113.10 allowed.test --wait 1
     check 'full conntrack table: nothing denied passes' never raw 203.0.113.10 denied.test --wait 1
     wait "$hog"
-    in_gw sh -c "echo $inner >$max"
-    in_gw conntrack -F >/dev/null 2>&1
+    is_plain || set_max "$before"
     check "$CONNTRACK" retry 3 works
 else
-    [ -z "$outer" ] || echo "$outer" >"$max" 2>/dev/null
-    skip "$CONNTRACK" 'the size of the table cannot be set for a namespace alone'
+    skip "$CONNTRACK" 'the size of the table is one number for the whole machine; set in the stock-kernel machine only'
 fi
 
 # --- policies replaced

@@ -138,6 +138,26 @@ static void only_addresses_are_asked_for(void **state)
     assert_int_equal(rig.nr_asks, 0);
 }
 
+static void the_kernel_is_told_once_and_again_when_its_time_has_run_down(void **state)
+{
+    static const char *const addrs[] = { "203.0.113.10" };
+
+    (void)state;
+    query("allowed.test", DNS_A);
+    found(addrs, 1, 30, 0);
+    query("allowed.test", DNS_A);
+    found(addrs, 1, 30, 0);
+    assert_int_equal(rig.nr_bound, 1);
+    rig_wait(&rig, 86400000000 / 8);
+    query("allowed.test", DNS_A);
+    found(addrs, 1, 30, 0);
+    assert_int_equal(rig.nr_bound, 1);
+    rig_wait(&rig, 1);
+    query("allowed.test", DNS_A);
+    found(addrs, 1, 30, 0);
+    assert_int_equal(rig.nr_bound, 2);
+}
+
 static void inside_addresses_of_public_names_are_taken_out(void **state)
 {
     static const char *const addrs[] = { "10.0.0.1", "127.0.0.1", "169.254.169.254",
@@ -430,6 +450,7 @@ int main(void)
         CASE(an_allowed_name_is_asked_bound_and_then_answered),
         CASE(a_name_on_no_list_is_answered_at_once_and_never_asked),
         CASE(only_addresses_are_asked_for),
+        CASE(the_kernel_is_told_once_and_again_when_its_time_has_run_down),
         CASE(inside_addresses_of_public_names_are_taken_out),
         CASE(an_intranet_rule_lets_inside_addresses_through_but_not_the_gateways_own),
         CASE(an_address_of_the_wrong_family_binds_nothing),

@@ -107,6 +107,7 @@ static void chunks_are_a_share_too(void **state)
     assert_int_equal(flow_put(&table, flow, &flow->client, 5 * CHUNK_SIZE, segment, 0, &nr_new),
                      STREAM_FULL);
     flow_set_state(&table, waiting, FLOW_PINNED, 0);
+    flow_set_state(&table, make(3, 1, 1900000), FLOW_REFUSED, 1900000); /* holds none */
     assert_int_equal(
         flow_put(&table, flow, &flow->client, 5 * CHUNK_SIZE, segment, 2000000, &nr_new),
         STREAM_OK);
