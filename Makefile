@@ -47,6 +47,7 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 ## make              build/fwd, build/sni-filter, build/secctl
+## make image-root   build/gateway-root.tar: the gateway's root file system, for an image without a shell
 ## make demo         see it work: a small internet in namespaces, allowed and denied names
 ## make test         everything below but fuzz
 ## make deps         install what building and testing need (Debian, Ubuntu)
@@ -88,6 +89,10 @@ $(BUILD)/sni-filter: $(BUILD)/plain/sni-filter/main.o $(BUILD)/plain/modules.a
 $(BUILD)/secctl: $(BUILD)/plain/ctl/main.o $(BUILD)/plain/modules.a
 	@$(if $(V),,echo "  LINK    $@")
 	$(if $(V),,@)$(CC) $(HARDEN) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS_ctl)
+
+.PHONY: image-root
+image-root: all
+	proxy-image/rootfs.sh $(BUILD) $(BUILD)/gateway-root.tar
 
 # --- tests -------------------------------------------------------------------------------
 

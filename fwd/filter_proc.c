@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/log.h"
+
 #define OUT_MAX        (96u << 20)
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 5000
@@ -24,7 +26,7 @@
 #define STOP_PATIENCE  100 /* times 10 ms */
 #define PROGRAM_NAME   "sni-filter"
 
-bool filter_init(struct filter_proc *filter, const char *user, uint32_t internal,
+bool filter_init(struct filter_proc *filter, const char *user, uid_t uid, uint32_t internal,
                  struct err *err)
 {
     const char *given = getenv("SECCTL_SNI_FILTER");
@@ -33,7 +35,11 @@ bool filter_init(struct filter_proc *filter, const char *user, uint32_t internal
     ssize_t n;
 
     *filter = (struct filter_proc) {
-        .to_fd = -1, .from.fd = -1, .internal = internal, .backoff_ms = BACKOFF_MIN_MS
+        .uid = uid,
+        .to_fd = -1,
+        .from.fd = -1,
+        .internal = internal,
+        .backoff_ms = BACKOFF_MIN_MS,
     };
     snprintf(filter->user, sizeof(filter->user), "%s", user);
     if (given) {
@@ -202,6 +208,19 @@ void filter_gone(struct filter_proc *filter, uint64_t now_ms)
         filter->backoff_ms * 2 < BACKOFF_MAX_MS ? filter->backoff_ms * 2 : BACKOFF_MAX_MS;
 }
 
+void filter_kill(const struct filter_proc *filter)
+{
+    if (filter->pid <= 0 || kill(filter->pid, SIGKILL) == 0 || errno != EPERM)
+        return;
+    if (setresuid(filter->uid, (uid_t)-1, (uid_t)-1) != 0) {
+        log_error("event=filter pid=%d detail=\"kill: %s\"", (int)filter->pid, strerror(errno));
+        return;
+    }
+    kill(filter->pid, SIGKILL);
+    if (setresuid(0, (uid_t)-1, (uid_t)-1) != 0)
+        abort(); /* not to go on as somebody else; the ruleset stays closed */
+}
+
 void filter_stop(struct filter_proc *filter)
 {
     const struct timespec pause = { .tv_nsec = 10000000 };
@@ -211,7 +230,7 @@ void filter_stop(struct filter_proc *filter)
         if (waitpid(filter->pid, NULL, WNOHANG) != 0)
             break;
         if (i == STOP_PATIENCE)
-            kill(filter->pid, SIGKILL);
+            filter_kill(filter);
         nanosleep(&pause, NULL);
     }
     filter->pid = 0;

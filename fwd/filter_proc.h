@@ -17,6 +17,7 @@
 struct filter_proc {
     char program[512];
     char user[64];
+    uid_t uid; /* the user's number */
     uint32_t internal; /* interface index */
     pid_t pid;         /* 0: not running */
     int to_fd;
@@ -28,8 +29,8 @@ struct filter_proc {
 };
 
 /** filter_init - find the program: SECCTL_SNI_FILTER, else beside fwd's own */
-MUST_CHECK bool filter_init(struct filter_proc *filter, const char *user, uint32_t internal,
-                            struct err *err);
+MUST_CHECK bool filter_init(struct filter_proc *filter, const char *user, uid_t uid,
+                            uint32_t internal, struct err *err);
 
 MUST_CHECK bool filter_start(struct filter_proc *filter, uint64_t now_ms, struct err *err);
 
@@ -45,6 +46,9 @@ void filter_flush(struct filter_proc *filter);
  * start again when it lived for 10 s.
  */
 void filter_gone(struct filter_proc *filter, uint64_t now_ms);
+
+/** filter_kill - SIGKILL, also without CAP_KILL: for a moment as the filter's own user */
+void filter_kill(const struct filter_proc *filter);
 
 /** filter_close_input - tell it to end */
 void filter_close_input(struct filter_proc *filter);

@@ -128,7 +128,8 @@ static bool prepare(struct gateway *gateway, const char *config_path, struct err
 
     if (!wanted_read(config_path, &gateway->wanted, err) ||
         !candidate_read(conf->policy, &gateway->policy, err) ||
-        !filter_init(&gateway->filter, conf->user, gateway->wanted.wish.internal.index, err) ||
+        !filter_init(&gateway->filter, conf->user, gateway->wanted.wish.user,
+                     gateway->wanted.wish.internal.index, err) ||
         !log_writer_open(&gateway->log, conf->log, err) ||
         !bindings_open(&gateway->bindings, conf->state, now_wall_us() / 1000000, err) ||
         !block_signals(gateway, err))

@@ -22,7 +22,7 @@ void gateway_kill_filter(struct gateway *gateway, const char *why)
     if (gateway->filter.pid <= 0)
         return;
     log_error("event=filter pid=%d detail=\"killed: %s\"", (int)gateway->filter.pid, why);
-    kill(gateway->filter.pid, SIGKILL); /* the rest when its death is seen */
+    filter_kill(&gateway->filter); /* the rest when its death is seen */
 }
 
 void gateway_send_setup(struct gateway *gateway)

@@ -14,12 +14,16 @@ ADDRESS=203.0.113.10
 
 # measure MODE - one line: MODE per_second p50 p99 mbit dns
 measure() {
-    local rate latency mbit dns
+    local rate latency mbit dns before per_connection
 
     MODE=$1
     gw_start || exit 1
     in_in getent ahostsv4 allowed.test >/dev/null || exit 1
+    is_plain || before=$(queued)
     rate=$(in_in "$BENCH" client "$ADDRESS" 4430 allowed.test "$LENGTH" 64) || exit 1
+    per_connection=0
+    is_plain || per_connection=$(awk -v n="$(($(queued) - before))" -v s="$LENGTH" \
+        '{ sub(/.*per_second":/, ""); printf "%.2f", n / ($1 * s) }' <<<"$rate")
     latency=$(in_in "$BENCH" client "$ADDRESS" 4430 allowed.test "$LENGTH" 1) || exit 1
     mbit=$(in_in curl -s -o /dev/null -w '%{speed_download}' --resolve "allowed.test:443:$ADDRESS" \
         https://allowed.test/big)
@@ -30,10 +34,10 @@ measure() {
         gw_stop
         in_gw nft flush ruleset
     fi
-    printf '%s %s %s %s %s\n' "$1" \
+    printf '%s %s %s %s %s %s\n' "$1" \
         "$(sed 's/.*per_second":\([0-9]*\).*/\1/' <<<"$rate")" \
         "$(sed 's/.*p50_us":\([0-9]*\),"p99_us":\([0-9]*\).*/\1 \2/' <<<"$latency")" \
-        "$(awk '{ printf "%.0f", $1 * 8 / 1e6 }' <<<"$mbit")" "$dns"
+        "$(awk '{ printf "%.0f", $1 * 8 / 1e6 }' <<<"$mbit")" "$dns" "$per_connection"
 }
 
 e2e_begin
@@ -59,4 +63,6 @@ for i, name in enumerate(names, 1):
     plain, gateway = (statistics.median(float(r[i]) for r in rows if r[0] == mode)
                       for mode in ("plain", "gateway"))
     print(f"{name:28}{plain:10.0f}{gateway:10.0f}{gateway / plain:8.2f}")
+packets = statistics.median(float(r[6]) for r in rows if r[0] == "gateway")
+print(f"packets of a connection that user space saw: {packets:.2f}")
 END

@@ -80,6 +80,16 @@ check_log 'the log has ssh by its rule' event=connect verdict=allow name=git.tes
 check_has 'bytes of any kind to a tcp rule by name' ping raw_talk raw.test 7000 ping
 check_has 'bytes of any kind to a tcp rule by address' banner raw_talk 198.51.100.7 7001 ping
 
+# 20 connections of a bound name: user space reads the hellos, and commonly nothing else
+if ! is_plain; then
+    before=$(queued)
+    for ((i = 0; i < 20; i++)); do curl_in -o /dev/null --resolve allowed.test:443:203.0.113.10 https://allowed.test/; done
+    OUT="$(($(queued) - before)) packets for 20 connections"
+    note "user space: $OUT"
+    test "$(($(queued) - before))" -ge 20 -a "$(($(queued) - before))" -le 22
+    result $? 'a TLS connection costs user space one packet'
+fi
+
 OUT=$(in_in timeout 20 /usr/bin/python3 "$CLIENTS/fetch.py" https://allowed.test/ https://denied.test/ https://203.0.113.66/ \
     https://allowed.test:8443/ 2>&1)
 served_line python https://allowed.test/ allowed.test

@@ -242,8 +242,12 @@ result $? 'fwd load takes a policy from standard input'
 check 'and it is in force' curl_in -o /dev/null https://other.test/
 check 'fwd load refuses a broken one' never in_gw "$BUILD/fwd" load --config "$T/policy/gateway.conf" - <<<'not { a rule'
 
+# it has no CAP_KILL, and a stopped filter sees no pipe close
+pid=$(pid_of sni-packets)
+is_plain || kill -STOP "$pid"
 kill -TERM "$GW_PID"
 wait "$GW_PID" 2>/dev/null
+check 'stopped: ends a filter that does not end by itself' never test -e "/proc/$pid/stat"
 GW_PID=
 check 'stopped: the namespace stays closed' never raw 203.0.113.10 allowed.test --wait 1
 check 'stopped: no name is answered' never in_in dig +time=1 +tries=1 allowed.test

@@ -6,6 +6,9 @@
 GW_PID=
 LOG_MARK=0
 
+# queued - packets that user space has been given so far
+queued() { in_gw awk '$1 == 13 { print $8 }' /proc/net/netfilter/nfnetlink_queue; }
+
 # gw_policy - standard input becomes the allowlist
 gw_policy() {
     mkdir -p "$T/policy"
