@@ -95,6 +95,7 @@ MUST_CHECK int ipc_read(struct ipc_reader *reader, enum ipc_type *type, const vo
 void ipc_reader_clear(struct ipc_reader *reader);
 
 struct policy_source;
+#define IPC_CEILING "%ceiling" /* no agent's name: the source is the ceiling; the last one */
 /** ipc_policy_pack - sources as one body, malloc'd, given; NULL when memory runs out */
 uint8_t *ipc_policy_pack(const struct policy_source *sources, size_t nr, size_t *len);
 /** ipc_policy_unpack - the reverse; *sources is malloc'd (free() it), texts point into body;

@@ -40,11 +40,16 @@ static bool add_file(struct policy *policy, const char *file, struct err *err)
     return true;
 }
 
-/* Compile one text; within: NULL, or the compiled ceiling. wanted: rules without these flags
- * are left out. */
+/* What a text is compiled as. */
+struct role {
+    bool is_ceiling;
+    unsigned wanted;             /* rules without these flags are left out */
+    const struct policy *within; /* NULL, or the compiled ceiling, from ceiling_file */
+    const char *ceiling_file;
+};
+
 static bool add_source(struct policy *policy, const struct policy_source *source,
-                       const struct policy *within, const char *ceiling_file, unsigned wanted,
-                       struct err *err)
+                       const struct role *role, struct err *err)
 {
     struct textfile file = {
         .file = source->file, .text = source->text, .len = source->len, .err = err
@@ -56,10 +61,11 @@ static bool add_source(struct policy *policy, const struct policy_source *source
 
     if (!add_agent(policy, source, &agent, err) || !add_file(policy, source->file, err))
         return false;
-    while ((rc = policy_parse_next(&file, &rule)) == 1) {
-        if ((rule.flags & wanted) != wanted)
+    while ((rc = policy_parse_next(&file, role->is_ceiling, &rule)) == 1) {
+        if ((rule.flags & role->wanted) != role->wanted)
             continue;
-        if (within && !policy_ceiling_covers(within, ceiling_file, source->file, &rule, err))
+        if (role->within &&
+            !policy_ceiling_covers(role->within, role->ceiling_file, source->file, &rule, err))
             return false;
         if (!policy_add_rule(policy, &rule, index, agent))
             return no_memory(err);
@@ -144,7 +150,9 @@ static struct policy *allocate(size_t nr_sources)
 static bool build(struct policy *policy, const struct policy_source *sources, size_t nr,
                   const struct policy_source *ceiling, struct err *err)
 {
-    const char *file = ceiling ? ceiling->file : NULL;
+    const struct role bound = { .is_ceiling = true };
+    const struct role denied = { .is_ceiling = true, .wanted = RULE_DENY };
+    struct role rules = { .ceiling_file = ceiling ? ceiling->file : NULL };
     struct policy *within = NULL;
     bool is_good = true;
     size_t nr_counted;
@@ -153,13 +161,14 @@ static bool build(struct policy *policy, const struct policy_source *sources, si
         within = allocate(1);
         if (within == NULL)
             return no_memory(err);
-        is_good = add_source(within, ceiling, NULL, NULL, 0, err);
+        is_good = add_source(within, ceiling, &bound, err);
+        rules.within = within;
     }
     for (size_t i = 0; is_good && i < nr; i++)
-        is_good = add_source(policy, &sources[i], within, file, 0, err);
+        is_good = add_source(policy, &sources[i], &rules, err);
     nr_counted = policy->nr_counted;
     if (is_good && ceiling)
-        is_good = add_source(policy, ceiling, NULL, NULL, RULE_DENY, err);
+        is_good = add_source(policy, ceiling, &denied, err);
     policy->nr_counted = nr_counted;
     policy_free(within);
     if (is_good && !make_id(policy, sources, nr, ceiling))

@@ -45,9 +45,12 @@ struct parsed_rule {
 /**
  * policy_parse_next - read on to the next rule
  *
+ * is_ceiling: the text allows nothing by itself, so it may cover a public suffix or everything.
+ *
  * Returns 1 with *rule, 0 at the end, -1 with *file->err "FILE:LINE:COLUMN: ...".
  */
-MUST_CHECK int policy_parse_next(struct textfile *file, struct parsed_rule *rule);
+MUST_CHECK int policy_parse_next(struct textfile *file, bool is_ceiling,
+                                 struct parsed_rule *rule);
 
 /* One rule as kept, 24 bytes; texts are offsets into the pool. */
 struct rule {

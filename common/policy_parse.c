@@ -197,14 +197,6 @@ static int read_address(const struct textfile *file, struct token token,
             return fail_prefix(file, token, slash, &addr) ? 1 : -1;
         return fail_if_numeric(file, token) ? -1 : 0;
     }
-    if (rule->prefix.bits == 0 && !(rule->flags & RULE_DENY)) {
-        textfile_fail(
-            file, token.text,
-            "\"%.*s\" would open every address there is, expected a prefix length of at least "
-            "1",
-            TOKEN_SHOWN(token));
-        return -1;
-    }
     rule->flags |= RULE_SELF | RULE_BELOW;
     return 1;
 }
@@ -335,12 +327,26 @@ static bool read_rule(const struct textfile *file, struct token rest, struct tok
     if (is_address < 0 || (is_address == 0 && !read_name(file, token, rule)) ||
         !read_services(file, rest, rule))
         return false;
-    if (!is_address && rule->flags & RULE_BELOW && !(rule->flags & RULE_DENY))
-        return check_suffix(file, token, rule);
     return true;
 }
 
-int policy_parse_next(struct textfile *file, struct parsed_rule *rule)
+/* More than anybody means to allow: every address, or names that anybody can register. */
+static bool is_too_wide(const struct textfile *file, struct token target,
+                        const struct parsed_rule *rule)
+{
+    bool is_address = rule->name[0] == '\0';
+
+    if (rule->flags & RULE_DENY)
+        return false;
+    if (is_address && rule->prefix.bits == 0)
+        return !textfile_fail(file, target.text,
+                              "\"%.*s\" would open every address there is, expected a prefix "
+                              "length of at least 1",
+                              TOKEN_SHOWN(target));
+    return !is_address && (rule->flags & RULE_BELOW) && !check_suffix(file, target, rule);
+}
+
+int policy_parse_next(struct textfile *file, bool is_ceiling, struct parsed_rule *rule)
 {
     struct token line, target;
     int rc;
@@ -351,7 +357,10 @@ int policy_parse_next(struct textfile *file, struct parsed_rule *rule)
         if (comment)
             line = token_head(line, comment);
         if (token_next(&line, &target))
-            return read_rule(file, line, target, rule) ? 1 : -1;
+            return read_rule(file, line, target, rule) &&
+                           (is_ceiling || !is_too_wide(file, target, rule))
+                       ? 1
+                       : -1;
     }
     return rc;
 }

@@ -13,10 +13,29 @@
 #include "fwd/gateway_internal.h"
 #include "fwd/nft_load.h"
 
+/* All texts as one body, the ceiling last: its "!" rules are in force too. */
+static uint8_t *pack(const struct policy_dir *dir, size_t *len)
+{
+    struct policy_source *all = calloc(dir->nr_sources + 1, sizeof(*all));
+    size_t nr = dir->nr_sources;
+    uint8_t *body;
+
+    if (!all)
+        return NULL;
+    memcpy(all, dir->sources, nr * sizeof(*all));
+    if (dir->ceiling) {
+        all[nr] = *dir->ceiling;
+        all[nr++].agent = IPC_CEILING;
+    }
+    body = ipc_policy_pack(all, nr, len);
+    free(all);
+    return body;
+}
+
 static void send_policy(struct gateway *gateway, const struct candidate *candidate)
 {
     size_t len;
-    uint8_t *body = ipc_policy_pack(candidate->dir.sources, candidate->dir.nr_sources, &len);
+    uint8_t *body = pack(&candidate->dir, &len);
 
     gateway->is_policy_sent = body && filter_send(&gateway->filter, IPC_POLICY, body, len);
     free(body);

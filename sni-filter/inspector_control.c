@@ -79,6 +79,7 @@ static void use_policy(struct inspector *ins, struct policy *policy)
 static void on_policy(struct inspector *ins, const void *body, size_t len)
 {
     struct policy_source *sources = NULL;
+    const struct policy_source *ceiling = NULL;
     struct policy *policy;
     struct err err = { 0 };
     size_t nr = 0;
@@ -87,7 +88,12 @@ static void on_policy(struct inspector *ins, const void *body, size_t len)
         inspector_stop(ins, 1, "read the policy", -EPROTO);
         return;
     }
-    policy = policy_new(sources, nr, NULL, &err);
+    if (nr > 1 && sources[nr - 1].agent != NULL &&
+        strcmp(sources[nr - 1].agent, IPC_CEILING) == 0) {
+        sources[--nr].agent = NULL;
+        ceiling = &sources[nr];
+    }
+    policy = policy_new(sources, nr, ceiling, &err);
     free(sources);
     if (policy == NULL)
         tell_done(ins, false, err.text);

@@ -46,7 +46,7 @@ def p384_share():
     return P384, der[-97:]
 
 
-def hello(name, pq=False, shares=None, session=b"s" * 32, random=b"r" * 32):
+def hello(name, pq=False, shares=None, session=b"s" * 32, random=b"r" * 32, ech=False):
     """A handshake message. name None: without server_name. pq: as large as post-quantum ones are."""
     if shares is None:
         shares = [(X25519, os.urandom(32))]
@@ -59,6 +59,8 @@ def hello(name, pq=False, shares=None, session=b"s" * 32, random=b"r" * 32):
     extensions += extension(43, vec(1, b"\x03\x04"))
     extensions += extension(51, vec(2, b"".join(struct.pack(">H", g) + vec(2, s) for g, s in shares)))
     extensions += extension(16, vec(2, vec(1, b"http/1.1")))
+    if ech:  # as browsers grease it: outer, HKDF-SHA256, AES-128-GCM, a key and a payload of nothing
+        extensions += extension(0xFE0D, b"\0" + struct.pack(">HHB", 1, 1, 7) + vec(2, os.urandom(32)) + vec(2, os.urandom(144)))
     if pq:
         extensions += extension(21, bytes(max(0, 1700 - len(extensions))))
     body = b"\x03\x03" + random + vec(1, session) + vec(2, bytes.fromhex("130113021303")) + b"\x01\0" + \
@@ -154,7 +156,7 @@ def first_bytes(args):
     if args.raw is not None:
         return args.raw.encode("latin-1").decode("unicode_escape").encode("latin-1")
     name = None if args.no_sni else args.name.encode("latin-1").decode("unicode_escape")
-    return records(hello(name, pq=args.pq), args.record_size)
+    return records(hello(name, pq=args.pq, ech=args.ech), args.record_size)
 
 
 def attempt(args, data, cuts):
@@ -192,6 +194,7 @@ def main():
     parser.add_argument("--record-size", type=int, default=16384)
     parser.add_argument("--pause", type=float, default=0, help="seconds between segments")
     parser.add_argument("--no-sni", action="store_true")
+    parser.add_argument("--ech", action="store_true", help="with an encrypted_client_hello extension")
     parser.add_argument("--raw", help="these bytes in place of a ClientHello")
     parser.add_argument("--hrr", help="NAME in the answer to a HelloRetryRequest")
     parser.add_argument("--ccs", action="store_true", help="a ChangeCipherSpec before it")

@@ -92,6 +92,24 @@ static void the_ceilings_denials_are_in_force_for_everybody(void **state)
     policy_free(policy);
 }
 
+static void the_ceiling_may_cover_what_no_rule_may(void **state)
+{
+    static const char *const texts[] = { ".com", "*.github.io", "0.0.0.0/0 tcp/1-65535" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct policy_source rules = { "allowlist", NULL, "", 0 };
+        struct policy_source ceiling = { "ceiling", NULL, texts[i], strlen(texts[i]) };
+        struct err err = { 0 };
+        struct policy *policy = policy_new(&rules, 1, &ceiling, &err);
+
+        if (policy == NULL)
+            fail_msg("%s", err.text);
+        policy_free(policy);
+        assert_null(policy_new(&ceiling, 1, NULL, &err));
+    }
+}
+
 static void the_ceiling_itself_allows_nothing(void **state)
 {
     struct policy *policy =
@@ -112,6 +130,7 @@ int main(void)
         cmocka_unit_test(what_the_ceiling_does_not_cover_is_an_error),
         cmocka_unit_test(an_agents_file_is_under_the_ceiling_too),
         cmocka_unit_test(the_ceilings_denials_are_in_force_for_everybody),
+        cmocka_unit_test(the_ceiling_may_cover_what_no_rule_may),
         cmocka_unit_test(the_ceiling_itself_allows_nothing),
     };
 

@@ -86,7 +86,7 @@ static void unknown_orders_are_refused(void **state)
 {
     (void)state;
     assert_false(read_order(0, "", 0));
-    assert_false(read_order(WIRE_REVOKE + 1, "", 0));
+    assert_false(read_order(WIRE_RESET_SERVER + 1, "", 0));
     assert_false(read_order(UINT32_MAX, "", 0));
     assert_true(read_order(WIRE_DUMP, "", 0));
     assert_true(read_order(WIRE_BOUND_FLUSH, "", 0));
@@ -131,6 +131,20 @@ static void a_revoked_connection_must_be_tcp_or_udp(void **state)
     assert_false(read_order(WIRE_REVOKE, &live, sizeof(live)));
     live.src = live.dst = (struct addr) { 0 };
     assert_false(read_order(WIRE_REVOKE, &live, sizeof(live)));
+}
+
+static void a_server_to_be_reset_is_at_the_end_of_a_tcp_connection(void **state)
+{
+    struct engine_reset reset = { .live = { .src = v4, .dst = v4, .protocol = IPPROTO_TCP } };
+
+    (void)state;
+    assert_true(read_order(WIRE_RESET_SERVER, &reset, sizeof(reset)));
+    assert_false(read_order(WIRE_RESET_SERVER, &reset, sizeof(reset) - 1));
+    reset.live.protocol = IPPROTO_UDP;
+    assert_false(read_order(WIRE_RESET_SERVER, &reset, sizeof(reset)));
+    reset.live.protocol = IPPROTO_TCP;
+    reset.live.dst = v6;
+    assert_false(read_order(WIRE_RESET_SERVER, &reset, sizeof(reset)));
 }
 
 static void a_reply_comes_from_udp_port_53(void **state)
@@ -243,6 +257,7 @@ int main(void)
         cmocka_unit_test(unknown_orders_are_refused),
         cmocka_unit_test(a_bound_address_must_be_complete),
         cmocka_unit_test(a_revoked_connection_must_be_tcp_or_udp),
+        cmocka_unit_test(a_server_to_be_reset_is_at_the_end_of_a_tcp_connection),
         cmocka_unit_test(a_reply_comes_from_udp_port_53),
         cmocka_unit_test(what_was_found_is_as_long_as_its_addresses),
         cmocka_unit_test(a_question_has_a_name_and_a_known_type),
