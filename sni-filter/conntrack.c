@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -155,6 +156,18 @@ static bool read_addr(const struct nlattr *v4, const struct nlattr *v6, struct a
     return true;
 }
 
+/* Has TCP seen the end of it? */
+static bool is_ended(const struct nlattr *info)
+{
+    const struct nlattr *at[CTA_PROTOINFO_MAX + 1] = { NULL },
+                                                *tcp[CTA_PROTOINFO_TCP_MAX + 1] = { NULL };
+
+    return parse_nested(info, at, CTA_PROTOINFO_MAX) &&
+           parse_nested(at[CTA_PROTOINFO_TCP], tcp, CTA_PROTOINFO_TCP_MAX) &&
+           tcp[CTA_PROTOINFO_TCP_STATE] != NULL &&
+           mnl_attr_get_u8(tcp[CTA_PROTOINFO_TCP_STATE]) >= TCP_CONNTRACK_TIME_WAIT;
+}
+
 /* An entry of the dump; false: none that is looked for. */
 static bool read_live(const struct nlmsghdr *nlh, struct engine_live *live)
 {
@@ -171,11 +184,11 @@ static bool read_live(const struct nlmsghdr *nlh, struct engine_live *live)
     if (top[CTA_MARK] == NULL || proto[CTA_PROTO_NUM] == NULL ||
         proto[CTA_PROTO_SRC_PORT] == NULL || proto[CTA_PROTO_DST_PORT] == NULL)
         return false;
-    *live =
-        (struct engine_live) { .protocol = mnl_attr_get_u8(proto[CTA_PROTO_NUM]),
-                               .mark = ntohl(mnl_attr_get_u32(top[CTA_MARK])),
-                               .sport = ntohs(mnl_attr_get_u16(proto[CTA_PROTO_SRC_PORT])),
-                               .dport = ntohs(mnl_attr_get_u16(proto[CTA_PROTO_DST_PORT])) };
+    *live = (struct engine_live) { .protocol = mnl_attr_get_u8(proto[CTA_PROTO_NUM]),
+                                   .mark = ntohl(mnl_attr_get_u32(top[CTA_MARK])),
+                                   .sport = ntohs(mnl_attr_get_u16(proto[CTA_PROTO_SRC_PORT])),
+                                   .dport = ntohs(mnl_attr_get_u16(proto[CTA_PROTO_DST_PORT])),
+                                   .is_ended = is_ended(top[CTA_PROTOINFO]) };
     return read_addr(ip[CTA_IP_V4_SRC], ip[CTA_IP_V6_SRC], &live->src) &&
            read_addr(ip[CTA_IP_V4_DST], ip[CTA_IP_V6_DST], &live->dst) &&
            (live->protocol == IPPROTO_TCP || live->protocol == IPPROTO_UDP) &&

@@ -75,7 +75,8 @@ struct engine_live {
     struct addr src, dst; /* original direction */
     uint16_t sport, dport;
     uint8_t protocol;
-    uint32_t mark; /* conntrack mark */
+    uint32_t mark;    /* conntrack mark */
+    uint8_t is_ended; /* both ends have closed it; the kernel remembers it for a while */
 };
 
 /* A segment of a revoked connection's client: where its stream was cut off. */

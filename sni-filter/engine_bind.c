@@ -195,9 +195,12 @@ bool engine_live_allowed(struct engine *e, const struct engine_clock *now,
     b = source_tag != 0 ? binding_of_tag(e, source_tag, live) : NULL;
     if (b == NULL || live->protocol != IPPROTO_TCP ||
         !is_service_allowed(e, source_tag, b->name, live->dport)) {
-        record_revoked(e, source_tag, live, b != NULL ? b->name : "");
+        if (!live->is_ended)
+            record_revoked(e, source_tag, live, b != NULL ? b->name : "");
         return false;
     }
+    if (live->is_ended)
+        return true;
     if (b->until_us < now->mono_us + IN_USE_US)
         b->until_us = now->mono_us + IN_USE_US;
     if (b->until_plain_us < now->mono_us + IN_USE_US)

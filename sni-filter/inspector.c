@@ -169,7 +169,7 @@ static void on_live(struct inspector *ins, const uint8_t *body)
     if (engine_live_allowed(ins->engine, &now, &live))
         return;
     inspector_order(ins, WIRE_REVOKE, &live, sizeof(live), NULL, 0);
-    ins->nr_revoked++;
+    ins->nr_revoked += live.is_ended == 0;
 }
 
 static void on_packet(struct inspector *ins, const uint8_t *body, size_t len)

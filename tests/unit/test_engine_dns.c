@@ -383,6 +383,22 @@ static void a_live_connection_follows_the_policy(void **state)
     assert_false(engine_live_allowed(rig.engine, &rig.now, &l));
 }
 
+static void a_connection_that_has_ended_is_closed_without_a_record(void **state)
+{
+    struct engine_live l;
+    size_t before;
+
+    (void)state;
+    rig_bind(&rig, "allowed.test", "203.0.113.10");
+    l = live("allowed.test", "203.0.113.10", 443);
+    l.is_ended = true;
+    before = rig.nr_records;
+    assert_true(engine_live_allowed(rig.engine, &rig.now, &l));
+    rig_policy(&rig, "else.test\n");
+    assert_false(engine_live_allowed(rig.engine, &rig.now, &l));
+    assert_int_equal(rig.nr_records, before);
+}
+
 static void a_live_connection_of_an_address_rule_follows_it(void **state)
 {
     struct engine_live l = live(NULL, "203.0.113.77", 5432);
@@ -465,6 +481,7 @@ int main(void)
         CASE(equal_refusals_within_a_second_are_counted_into_one_record),
         CASE(a_name_that_is_seen_again_is_bound_for_a_day_a_plain_one_for_its_ttl),
         CASE(a_live_connection_follows_the_policy),
+        CASE(a_connection_that_has_ended_is_closed_without_a_record),
         CASE(a_live_connection_of_an_address_rule_follows_it),
         CASE(a_binding_lives_as_long_as_its_connection),
         CASE(a_kept_binding_is_restored_with_what_is_left_of_its_time),
