@@ -218,12 +218,13 @@ struct rig_conn rig_conn(const char *server, uint16_t server_port)
     struct rig_conn conn = {
         .client = strchr(server, ':') != NULL ? "2001:2::2" : "198.18.0.2",
         .server = server,
-        .client_port = ++port,
+        .client_port = port,
         .server_port = server_port,
         .isn = 0xfffffff0u + port, /* wraps */
         .server_isn = 0xfffffff5u,
     };
 
+    port++;
     conn.mark = CT_OPEN | (conn.isn & MARK_VALUE_MASK);
     return conn;
 }

@@ -62,7 +62,7 @@ static void all_names_of_an_address_are_found(void **state)
 {
     struct addr a = address(1), other = address(2);
     const struct binding *b = NULL;
-    char name[16];
+    char name[32];
     int nr = 0;
 
     (void)state;
@@ -79,7 +79,7 @@ static void all_names_of_an_address_are_found(void **state)
 static void a_full_share_pushes_out_the_agents_own_oldest_and_nobody_elses(void **state)
 {
     struct addr a = address(1);
-    char name[16];
+    char name[32];
 
     (void)state;
     assert_non_null(binding_put(&table, 2, &a, "mine.test", 100, 100));
