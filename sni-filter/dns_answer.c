@@ -42,8 +42,9 @@ static bool read_soa(const struct cursor *message, const struct dns_record *reco
     uint32_t minimum;
 
     c.off = record->rdata_at;
-    if (!dns_name_read(&c, &unused) || !dns_name_read(&c, &unused) || !cursor_skip(&c, 4 * 4) ||
-        !cursor_uint(&c, 4, &minimum) || c.off != record->rdata_at + record->rdata.len)
+    if (!dns_name_read(&c, &unused) || !dns_name_read(&c, &unused) ||
+        !cursor_skip(&c, sizeof(uint32_t[4])) || !cursor_uint(&c, 4, &minimum) ||
+        c.off != record->rdata_at + record->rdata.len)
         return false;
     *ttl = smaller(ttl_of(record->ttl), ttl_of(minimum));
     return true;

@@ -59,7 +59,7 @@ static bool parse_number(const char *what, const char *text, unsigned min, unsig
 
 static bool parse_pipe(const char *what, const char *text, int *out, struct err *err)
 {
-    unsigned fd;
+    unsigned fd = 0;
 
     if (!parse_number(what, text, 0, &fd, err))
         return false;

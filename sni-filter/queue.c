@@ -30,7 +30,7 @@
 #define RECEIVE_BUFFER (32 << 20)
 #define VERDICT_LEN_MAX                                                                        \
     64 /* nlmsghdr 16 + nfgenmsg 4 + NFQA_VERDICT_HDR 12 + NFQA_MARK 8, rounded up */
-#define VERDICTS_LEN_MAX (512u * VERDICT_LEN_MAX)
+#define VERDICTS_LEN_MAX ((size_t)512 * VERDICT_LEN_MAX)
 
 struct queue {
     struct mnl_socket *nl;

@@ -84,7 +84,10 @@ void udp_reply_send(struct udp_reply *reply, const struct dns_client *client,
         char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
     } control = { .bytes = { 0 } };
     struct sockaddr_storage to;
-    struct iovec part = { .iov_base = (void *)(uintptr_t)message, .iov_len = len };
+    struct iovec part = {
+        .iov_base = (void *)(uintptr_t)message /* NOLINT(performance-no-int-to-ptr) */,
+        .iov_len = len
+    };
     struct msghdr msg = { .msg_name = &to,
                           .msg_iov = &part,
                           .msg_iovlen = 1,

@@ -12,10 +12,13 @@ LENGTH=${2:-3}
 BENCH=$BUILD/plain/bench_connect
 ADDRESS=203.0.113.10
 
+field() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p"; } # NAME - its value in a line of JSON
+
 # measure MODE - one line: MODE per_second p50 p99 mbit dns
 measure() {
     local rate latency mbit dns before per_connection
 
+    # shellcheck disable=SC2034 # read by is_plain
     MODE=$1
     gw_start || exit 1
     in_in getent ahostsv4 allowed.test >/dev/null || exit 1
@@ -34,9 +37,8 @@ measure() {
         gw_stop
         in_gw nft flush ruleset
     fi
-    printf '%s %s %s %s %s %s\n' "$1" \
-        "$(sed 's/.*per_second":\([0-9]*\).*/\1/' <<<"$rate")" \
-        "$(sed 's/.*p50_us":\([0-9]*\),"p99_us":\([0-9]*\).*/\1 \2/' <<<"$latency")" \
+    printf '%s %s %s %s %s %s %s\n' "$1" "$(field per_second <<<"$rate")" \
+        "$(field p50_us <<<"$latency")" "$(field p99_us <<<"$latency")" \
         "$(awk '{ printf "%.0f", $1 * 8 / 1e6 }' <<<"$mbit")" "$dns" "$per_connection"
 }
 

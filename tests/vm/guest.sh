@@ -49,7 +49,8 @@ run_scripts() { # statuses go to descriptor 3
 
 # shellcheck source=/dev/null
 . /run/vm/job
-export BUILD FAST_MS=${FAST_MS:-5000} # emulation is about ten times slower
+# emulation is about ten times slower
+export BUILD FAST_MS=${FAST_MS:-5000} LOG_WAIT=${LOG_WAIT:-20}
 mounts
 ip link set lo up
 # no autoload brings the sysctls of this one in time
