@@ -23,7 +23,9 @@ static int read_all(int fd, size_t max, char **data, size_t *len)
 
     *len = 0;
     *data = buf;
-    while (buf) {
+    if (buf == NULL)
+        return ENOMEM;
+    for (;;) {
         ssize_t n;
 
         if (*len == size) {
@@ -46,7 +48,6 @@ static int read_all(int fd, size_t max, char **data, size_t *len)
         if (n == 0)
             return 0;
     }
-    return ENOMEM;
 }
 
 char *file_read(const char *path, size_t max, size_t *len, struct err *err)
