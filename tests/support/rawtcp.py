@@ -59,7 +59,6 @@ def own_address(address, family):
         return s.getsockname()[0]
 
 
-PORTS = itertools.count(random.randrange(10000))
 
 
 class Connection:
@@ -67,7 +66,9 @@ class Connection:
         self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.address, self.port = address, port
         self.source = own_address(address, self.family)
-        self.sport = 20000 + next(PORTS) % 10000
+        # a port a millisecond: none comes again within the 10 s that conntrack remembers a reset one
+        self.sport = 20000 + time.monotonic_ns() // 1000000 % 10000
+        time.sleep(0.001)
         self.isn = random.getrandbits(32)
         self.ack = self.end = 0
         self.data = {}
