@@ -8,9 +8,9 @@
  * does not see the SYN of a bound address, knows where the client's stream begins.
  * Only the SYN that makes the entry writes it: a later SYN comes to user space with the mark as
  * it is, so that its number can be compared.
- * PINNED and ACCEPTED carry a tag: a hash of the name that the connection was accepted for,
- * 0 for an address rule. A reload can so find out what a live connection was allowed for
- * without any table in user space.
+ * PINNED, ANSWERED and ACCEPTED carry a tag: a hash of the name that the connection was
+ * accepted for, 0 for an address rule. A reload can so find out what a live connection was
+ * allowed for without any table in user space.
  *
  * Packet mark: the verdict on one packet, set by user space (or by a rule that needs no user
  * space) in the base chain "decide", carried out in "commit". A packet that arrives in commit
@@ -27,6 +27,8 @@
 #define CT_ACCEPTED 0x10000000u /* value: tag */
 #define CT_REVOKED  0x20000000u /* next packet of either side is answered by a reset */
 #define CT_PINNED   0x30000000u /* value: tag; hello released, not yet answered */
+#define CT_ANSWERED                                                                            \
+    0x50000000u /* as PINNED, but the answer has begun, and user space reads it */
 
 /* packet mark, state: a verdict */
 #define VERDICT_PASS   0x90000000u /* lets this packet go; the connection stays as it is */

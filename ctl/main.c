@@ -21,12 +21,22 @@ static const struct cmd commands[] = {
     { "help", "", "print this list", cmd_help },
 };
 
+static void print_command(FILE *out, const struct cmd *cmd)
+{
+    fprintf(out, "  %s%s%s\n      %s\n", cmd->name, *cmd->arguments ? " " : "", cmd->arguments,
+            cmd->summary);
+}
+
 static void print_usage(FILE *out)
 {
     fputs("usage: secctl COMMAND [ARGUMENTS]\n\n", out);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(out, "  %s%s%s\n      %s\n", commands[i].name,
-                *commands[i].arguments ? " " : "", commands[i].arguments, commands[i].summary);
+        print_command(out, &commands[i]);
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
 static int no_arguments(int argc, char **argv, struct err *err)
@@ -57,7 +67,7 @@ static int cmd_version(int argc, char **argv, struct err *err)
 
 static const struct cmd *find(const char *name)
 {
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+    if (is_help(name))
         name = "help";
     if (strcmp(name, "--version") == 0)
         name = "version";
@@ -97,7 +107,12 @@ int main(int argc, char **argv)
     cmd = find(argv[1]);
     if (cmd == NULL)
         return fail_unknown(argv[1]);
-    rc = cmd->run(argc - 1, argv + 1, &err);
+    if (argc == 3 && is_help(argv[2])) {
+        print_command(stdout, cmd);
+        rc = EXIT_DONE;
+    } else {
+        rc = cmd->run(argc - 1, argv + 1, &err);
+    }
     if (rc != EXIT_DONE && err.text[0])
         fprintf(stderr, "secctl: %s\n", err.text);
     if (fflush(stdout) != 0 && rc == EXIT_DONE) {

@@ -23,7 +23,15 @@ static int fail(const struct err *err)
     return EXIT_FAILED;
 }
 
-/* "--config FILE", and nr_words further words; false: usage has been printed. */
+/* EPERM has one cause here. */
+static int fail_netlink(struct err *err)
+{
+    if (err->code == EPERM && !strstr(err->text, "CAP_NET_ADMIN"))
+        err_set(err, EPERM, "%s, expected CAP_NET_ADMIN", err->text);
+    return fail(err);
+}
+
+/* "--config FILE", and nr_words further words; false: what is wrong has been printed. */
 static bool options(int argc, char **argv, const char **config, int nr_words)
 {
     static const struct option known[] = { { "config", required_argument, NULL, 'c' },
@@ -32,15 +40,23 @@ static bool options(int argc, char **argv, const char **config, int nr_words)
 
     optind = 0;
     *config = NULL;
-    while ((c = getopt_long(argc, argv, "c:", known, NULL)) != -1) {
-        if (c != 'c')
+    while ((c = getopt_long(argc, argv, ":c:", known, NULL)) != -1) {
+        if (c != 'c') {
+            fprintf(stderr, "fwd: %s: %s \"%.80s\", expected --config FILE, see fwd help\n",
+                    argv[0], c == ':' ? "no value after" : "unknown option", argv[optind - 1]);
             return false;
+        }
         *config = optarg;
     }
     if (argc - optind == nr_words)
         return true;
-    fprintf(stderr, "fwd: %s: expected %d argument%s, see fwd help\n", argv[0], nr_words,
-            nr_words == 1 ? "" : "s");
+    if (nr_words == 1)
+        fprintf(stderr,
+                "fwd: %s: %d arguments, expected \"-\": the policy comes from standard input\n",
+                argv[0], argc - optind);
+    else
+        fprintf(stderr, "fwd: %s: argument \"%.80s\", expected options only, see fwd help\n",
+                argv[0], argv[optind]);
     return false;
 }
 
@@ -49,7 +65,8 @@ static bool options_with_config(int argc, char **argv, const char **config)
     if (!options(argc, argv, config, 0))
         return false;
     if (!*config)
-        fprintf(stderr, "fwd: %s: --config FILE is missing, see fwd help\n", argv[0]);
+        fprintf(stderr, "fwd: %s: no configuration, expected --config FILE, see fwd help\n",
+                argv[0]);
     return *config != NULL;
 }
 
@@ -121,7 +138,7 @@ int cmd_check(int argc, char **argv)
     }
     free(wanted);
     if (nr < 0)
-        return fail(&err);
+        return fail_netlink(&err);
     if (nr == 0)
         puts("the kernel's ruleset is the one that is wanted");
     else
@@ -197,12 +214,21 @@ int cmd_load(int argc, char **argv)
     if (!options(argc, argv, &config, 1))
         return EXIT_USAGE;
     if (strcmp(argv[argc - 1], "-") != 0) {
-        fprintf(stderr, "fwd: load: expected \"-\", the policy comes from standard input\n");
+        fprintf(stderr,
+                "fwd: load: argument \"%.80s\", expected \"-\": the policy comes from "
+                "standard input\n",
+                argv[argc - 1]);
         return EXIT_USAGE;
     }
     if (!find_gateway(config, path, &err))
         return fail(&err);
     text = read_input(&len, &err);
+    if (text && len == 0) {
+        err_set(&err, EINVAL,
+                "load: standard input is empty, expected rules, or a comment for none at all");
+        free(text);
+        text = NULL;
+    }
     if (!text)
         return fail(&err);
     rc = control_ask(path, text, len, answer, &err);

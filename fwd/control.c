@@ -15,6 +15,7 @@
 
 #define CLIENT_PATIENCE_MS 5000
 #define ANSWER_PATIENCE_S  30
+#define HEAD_MAX           32 /* "policy 16777216\n" */
 
 bool control_path(const char *state, char path[CONTROL_PATH_MAX], struct err *err)
 {
@@ -143,6 +144,34 @@ static bool make_room(struct control *control)
     return true;
 }
 
+/* The end has come: is it the end that the first line promised? */
+static void take_request(struct control *control)
+{
+    char head[HEAD_MAX] = "";
+    unsigned long long len;
+    const char *end;
+    int head_len = 0;
+
+    if (control->len == 0) { /* it only looked whether we answer */
+        client_drop(control);
+        return;
+    }
+    memcpy(head, control->text, control->len < HEAD_MAX ? control->len : HEAD_MAX - 1);
+    end = strchr(head, '\n');
+    if (!end || sscanf(head, "policy %20llu%n", &len, &head_len) != 1 ||
+        head + head_len != end) {
+        control_answer(control, false, "no request, expected its length in the first line");
+        return;
+    }
+    control->len -= (size_t)head_len + 1;
+    if (control->len != len) {
+        control_answer(control, false, "the policy is cut short, expected all of it");
+        return;
+    }
+    memmove(control->text, control->text + head_len + 1, control->len);
+    control->is_whole = true;
+}
+
 void control_read(struct control *control)
 {
     ssize_t n;
@@ -155,7 +184,7 @@ void control_read(struct control *control)
     if (n > 0)
         control->len += (size_t)n;
     else if (n == 0)
-        control->is_whole = true;
+        take_request(control);
     else if (errno != EAGAIN && errno != EINTR)
         client_drop(control);
 }
@@ -221,8 +250,9 @@ int control_ask(const char *path, const char *text, size_t len, char answer[1024
 {
     const struct sockaddr_un address = address_of(path);
     const struct timeval patience = { .tv_sec = ANSWER_PATIENCE_S };
-    char line[1024];
+    char line[1024], head[HEAD_MAX];
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc = -1;
+    int head_len = snprintf(head, sizeof(head), "policy %zu\n", len);
 
     if (fd < 0 || connect(fd, (const void *)&address, sizeof(address)) != 0) {
         err_set(err, errno, "reach the running gateway at %s: %s", path, strerror(errno));
@@ -233,7 +263,7 @@ int control_ask(const char *path, const char *text, size_t len, char answer[1024
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     /* A gateway that refuses early answers too: what it says counts, not that sending failed.
      */
-    if (send_all(fd, text, len))
+    if (send_all(fd, head, (size_t)head_len) && send_all(fd, text, len))
         shutdown(fd, SHUT_WR);
     receive_all(fd, line, sizeof(line));
     close(fd);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The unix socket through which "fwd load" hands a policy to the running gateway. One request
- * at a time: all of a text, then the end of it, then one line of answer. Root only.
+ * at a time: the text's length in a line, the text, the end; then one line of answer. Without
+ * all of it there is no request: a client that dies half-way, or only looks whether somebody
+ * answers, changes nothing. Root only.
  */
 #ifndef FWD_CONTROL_H
 #define FWD_CONTROL_H
@@ -18,7 +20,7 @@
 struct control {
     char path[CONTROL_PATH_MAX];
     int listen_fd, client_fd; /* -1: none */
-    char *text;               /* of the request so far */
+    char *text;               /* of the request so far; without its first line once whole */
     size_t len, size;
     bool is_whole;        /* to be answered */
     uint64_t deadline_ms; /* for the client to have said all */

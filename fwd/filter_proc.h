@@ -17,7 +17,7 @@
 struct filter_proc {
     char program[512];
     char user[64];
-    uid_t uid; /* the user's number */
+    uid_t uid;         /* the user's number */
     uint32_t internal; /* interface index */
     pid_t pid;         /* 0: not running */
     int to_fd;

@@ -8,6 +8,7 @@
 #include "fwd/gateway.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -28,6 +30,7 @@
 #include "fwd/nft_sock.h"
 
 #define CONFIG_MAX    (1u << 20)
+#define NAMESPACE     "/proc/self/ns/net"
 #define LOOK_EVERY_MS 2000
 #define DISMISS_MS    1000
 
@@ -121,6 +124,40 @@ static bool block_signals(struct gateway *gateway, struct err *err)
            err_set(err, errno, "wait for signals: %s", strerror(errno));
 }
 
+/* One gateway a namespace: a second one would replace the ruleset of the first, and close it at
+ * its end. The lock is on the namespace itself and goes with the process. */
+static bool claim_namespace(struct gateway *gateway, struct err *err)
+{
+    if (geteuid() != 0)
+        return err_set(err, EPERM,
+                       "start: uid %u, expected root with CAP_NET_ADMIN, CAP_SETUID, "
+                       "CAP_SETGID and CAP_SETPCAP",
+                       (unsigned)geteuid());
+    gateway->claim_fd = open(NAMESPACE, O_RDONLY | O_CLOEXEC);
+    if (gateway->claim_fd < 0)
+        return err_set(err, errno, "open " NAMESPACE ": %s", strerror(errno));
+    if (flock(gateway->claim_fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno == EWOULDBLOCK)
+        return err_set(err, EADDRINUSE,
+                       "start: another gateway runs in this network namespace, expected none");
+    return err_set(err, errno, "lock " NAMESPACE ": %s", strerror(errno));
+}
+
+static bool look_for_state(const char *path, struct err *err)
+{
+    int fd;
+
+    if (!path[0])
+        return true;
+    fd = open(path, O_DIRECTORY | O_PATH | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(err, errno, "open state directory %s: %s, expected a directory", path,
+                       strerror(errno));
+    close(fd);
+    return true;
+}
+
 /* Everything that can fail without having changed anything. */
 static bool prepare(struct gateway *gateway, const char *config_path, struct err *err)
 {
@@ -128,6 +165,7 @@ static bool prepare(struct gateway *gateway, const char *config_path, struct err
 
     if (!wanted_read(config_path, &gateway->wanted, err) ||
         !candidate_read(conf->policy, &gateway->policy, err) ||
+        !claim_namespace(gateway, err) || !look_for_state(conf->state, err) ||
         !filter_init(&gateway->filter, conf->user, gateway->wanted.wish.user,
                      gateway->wanted.wish.internal.index, err) ||
         !log_writer_open(&gateway->log, conf->log, err) ||
@@ -201,6 +239,8 @@ static void finish(struct gateway *gateway)
         mnl_socket_close(gateway->nft);
     if (gateway->signal_fd >= 0)
         close(gateway->signal_fd);
+    if (gateway->claim_fd >= 0)
+        close(gateway->claim_fd);
 }
 
 /* --- the loop ---------------------------------------------------------------------------- */
@@ -345,7 +385,7 @@ bool gateway_run(const char *config_path, struct err *err)
 
     if (!gateway)
         return err_set(err, ENOMEM, "start: %s", strerror(ENOMEM));
-    gateway->signal_fd = gateway->log.fd = gateway->bindings.fd = -1;
+    gateway->signal_fd = gateway->claim_fd = gateway->log.fd = gateway->bindings.fd = -1;
     gateway->control.listen_fd = gateway->control.client_fd = -1;
     is_run = prepare(gateway, config_path, err) && open_up(gateway, err);
     if (is_run) {

@@ -26,6 +26,7 @@ struct gateway {
     struct filter_proc filter;
     struct control control;
     int signal_fd;
+    int claim_fd; /* holds the network namespace */
 
     struct candidate policy;  /* in force, or to be as soon as the filter runs */
     struct candidate pending; /* sent, not yet answered; empty at start: policy itself was */

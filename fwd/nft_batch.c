@@ -132,11 +132,16 @@ static void put_set(struct nft_batch *batch, const struct set_decl *decl, uint32
     nftnl_set_free(set);
 }
 
-static void put_chain(struct nft_batch *batch, const struct chain *decl)
+/* A chain at ingress is there for the flowtable: with it, it is done without. */
+static void put_chain(struct nft_batch *batch, const struct ruleset *rs,
+                      const struct chain *decl)
 {
+    const char *devices[] = { rs->devices[0], rs->devices[1], NULL };
+    const bool is_ingress = decl->type && decl->hook == NF_INET_INGRESS;
     struct nftnl_chain *chain = nftnl_chain_alloc();
-    struct nlmsghdr *nlh = message_begin(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, PART_OTHER,
-                                         "add chain %s", decl->name);
+    struct nlmsghdr *nlh =
+        message_begin(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE,
+                      is_ingress ? PART_FLOWTABLE : PART_OTHER, "add chain %s", decl->name);
 
     if (!chain)
         batch->is_broken = true;
@@ -149,6 +154,8 @@ static void put_chain(struct nft_batch *batch, const struct chain *decl)
             nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, decl->hook);
             nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, decl->priority);
             nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, decl->policy);
+            if (is_ingress)
+                nftnl_chain_set_array(chain, NFTNL_CHAIN_DEVICES, devices);
         }
         nftnl_chain_nlmsg_build_payload(nlh, chain);
         message_end(batch, nlh);
@@ -228,6 +235,7 @@ static void put_flowtable(struct nft_batch *batch, uint16_t type, const struct r
             nftnl_flowtable_set_u32(flowtable, NFTNL_FLOWTABLE_HOOKNUM, NF_NETDEV_INGRESS);
             nftnl_flowtable_set_s32(flowtable, NFTNL_FLOWTABLE_PRIO, 0);
             nftnl_flowtable_set_array(flowtable, NFTNL_FLOWTABLE_DEVICES, devices);
+            nftnl_flowtable_set_u32(flowtable, NFTNL_FLOWTABLE_FLAGS, NFT_FLOWTABLE_COUNTER);
         }
         nftnl_flowtable_nlmsg_build_payload(nlh, flowtable);
         message_end(batch, nlh);
@@ -245,7 +253,7 @@ void nft_batch_replace(struct nft_batch *batch, const struct ruleset *rs)
     if (rs->has_flowtable)
         put_flowtable(batch, NFT_MSG_NEWFLOWTABLE, rs);
     for (size_t i = 0; i < rs->nr_chains; i++)
-        put_chain(batch, &rs->chains[i]);
+        put_chain(batch, rs, &rs->chains[i]);
     for (size_t i = 0; i < rs->nr_rules; i++)
         put_rule(batch, &rs->rules[i]);
 }

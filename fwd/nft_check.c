@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +167,26 @@ static const char *policy_text(uint32_t policy)
     return policy == NF_ACCEPT ? "accept" : "drop";
 }
 
+static bool has_device(const struct dump_devices *have, const char *device)
+{
+    for (size_t i = 0; i < have->nr && i < ARRAY_LEN(have->names); i++)
+        if (strcmp(have->names[i], device) == 0)
+            return true;
+    return false;
+}
+
+static void check_devices(struct check *check, const char *what,
+                          const struct dump_devices *have)
+{
+    const struct ruleset *want = check->want;
+
+    for (size_t i = 0; i < ARRAY_LEN(want->devices); i++)
+        if (!has_device(have, want->devices[i]))
+            differs(check, "%s: device %s is missing", what, want->devices[i]);
+    if (have->nr > ARRAY_LEN(want->devices))
+        differs(check, "%s: %zu devices, wanted %zu", what, have->nr, ARRAY_LEN(want->devices));
+}
+
 static void check_chain(struct check *check, const struct chain *want)
 {
     const struct dump_chain *have = have_chain(check->have, want->name);
@@ -187,6 +208,12 @@ static void check_chain(struct check *check, const struct chain *want)
         if (have->policy != want->policy)
             differs(check, "chain %s: policy %s, wanted %s", want->name,
                     policy_text(have->policy), policy_text(want->policy));
+        if (want->hook == NF_INET_INGRESS) {
+            char what[DUMP_NAME_MAX + 8];
+
+            snprintf(what, sizeof(what), "chain %s", want->name);
+            check_devices(check, what, &have->devices);
+        }
     }
     check_rules(check, want->name);
 }
@@ -219,27 +246,16 @@ static void check_sets(struct check *check)
     }
 }
 
-static bool has_device(const struct dump *have, const char *device)
-{
-    for (size_t i = 0; i < have->nr_devices && i < ARRAY_LEN(have->devices); i++)
-        if (strcmp(have->devices[i], device) == 0)
-            return true;
-    return false;
-}
-
 static void check_flowtable(struct check *check)
 {
-    const struct ruleset *want = check->want;
+    const uint32_t flags = NFT_FLOWTABLE_COUNTER;
 
-    if (!want->has_flowtable)
+    if (!check->want->has_flowtable)
         return;
-    for (size_t i = 0; i < ARRAY_LEN(want->devices); i++)
-        if (!has_device(check->have, want->devices[i]))
-            differs(check, "flowtable %s: device %s is missing", FLOWTABLE_NAME,
-                    want->devices[i]);
-    if (check->have->nr_devices > ARRAY_LEN(want->devices))
-        differs(check, "flowtable %s: %zu devices, wanted %zu", FLOWTABLE_NAME,
-                check->have->nr_devices, ARRAY_LEN(want->devices));
+    check_devices(check, "flowtable " FLOWTABLE_NAME, &check->have->devices);
+    if (check->have->flowtable_flags != flags)
+        differs(check, "flowtable %s: flags %u, wanted %u", FLOWTABLE_NAME,
+                check->have->flowtable_flags, flags);
 }
 
 static void note_others(struct check *check)

@@ -79,6 +79,15 @@ static void take_other(struct dump *dump, const struct nftnl_chain *chain)
     other->hook = nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM);
 }
 
+static void take_devices(struct dump_devices *devices, const char *const *names)
+{
+    for (size_t i = 0; names && names[i]; i++) {
+        if (i < ARRAY_LEN(devices->names))
+            copy_name(devices->names[i], IFNAMSIZ, names[i]);
+        devices->nr++;
+    }
+}
+
 static void take_chain(struct dump *dump, const struct nftnl_chain *from)
 {
     struct dump_chain *chain = GROW(dump, chains, nr_chains);
@@ -93,6 +102,7 @@ static void take_chain(struct dump *dump, const struct nftnl_chain *from)
     chain->hook = nftnl_chain_get_u32(from, NFTNL_CHAIN_HOOKNUM);
     chain->priority = nftnl_chain_get_s32(from, NFTNL_CHAIN_PRIO);
     chain->policy = nftnl_chain_get_u32(from, NFTNL_CHAIN_POLICY);
+    take_devices(&chain->devices, nftnl_chain_get_array(from, NFTNL_CHAIN_DEVICES));
 }
 
 static int on_chain(const struct nlmsghdr *nlh, void *arg)
@@ -162,19 +172,15 @@ static int on_flowtable(const struct nlmsghdr *nlh, void *arg)
 {
     struct dump *dump = arg;
     struct nftnl_flowtable *flowtable = nftnl_flowtable_alloc();
-    const char *const *devices;
 
     if (!flowtable || nftnl_flowtable_nlmsg_parse(nlh, flowtable) < 0) {
         dump->is_incomplete = true;
     } else if (is_ours(nftnl_flowtable_get_str(flowtable, NFTNL_FLOWTABLE_TABLE),
                        nftnl_flowtable_get_u32(flowtable, NFTNL_FLOWTABLE_FAMILY))) {
         dump->has_flowtable = true;
-        devices = nftnl_flowtable_get_array(flowtable, NFTNL_FLOWTABLE_DEVICES);
-        for (size_t i = 0; devices && devices[i]; i++) {
-            if (i < ARRAY_LEN(dump->devices))
-                copy_name(dump->devices[i], IFNAMSIZ, devices[i]);
-            dump->nr_devices++;
-        }
+        dump->flowtable_flags = nftnl_flowtable_get_u32(flowtable, NFTNL_FLOWTABLE_FLAGS);
+        take_devices(&dump->devices,
+                     nftnl_flowtable_get_array(flowtable, NFTNL_FLOWTABLE_DEVICES));
     }
     nftnl_flowtable_free(flowtable);
     return MNL_CB_OK;

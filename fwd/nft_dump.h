@@ -16,11 +16,17 @@ struct mnl_socket;
 
 #define DUMP_NAME_MAX 64
 
+struct dump_devices { /* those past the array are counted, not kept */
+    char names[4][IFNAMSIZ];
+    size_t nr;
+};
+
 struct dump_chain {
     char name[DUMP_NAME_MAX], type[16];
     bool is_base;
     uint32_t hook, policy;
     int32_t priority;
+    struct dump_devices devices; /* of a chain at ingress */
 };
 
 struct dump_rule {
@@ -46,8 +52,8 @@ struct dump {
     struct dump_set *sets;
     struct dump_other *others;
     size_t nr_chains, nr_rules, nr_sets, nr_others;
-    char devices[4][IFNAMSIZ]; /* of the flowtable, sorted by the kernel */
-    size_t nr_devices;
+    struct dump_devices devices; /* of the flowtable */
+    uint32_t flowtable_flags;
     bool has_table, has_flowtable, is_incomplete;
 };
 

@@ -127,7 +127,10 @@ static bool candidate_check(struct candidate *candidate, struct err *err)
 bool candidate_read(const char *path, struct candidate *candidate, struct err *err)
 {
     memset(candidate, 0, sizeof(*candidate));
-    return policy_dir_read(path, &candidate->dir, err) && candidate_check(candidate, err);
+    if (!policy_dir_read(path, &candidate->dir, err))
+        return false;
+    /* the policy's errors start with a file's name inside the folder */
+    return candidate_check(candidate, err) || err_set(err, err->code, "%s/%s", path, err->text);
 }
 
 static bool source_copy(const struct policy_source *from, struct policy_source *to)

@@ -92,14 +92,17 @@ static void print_chain(const struct ruleset *rs, const struct chain *chain, FIL
     static const char *const hooks[] = {
         [NF_INET_PRE_ROUTING] = "prerouting",   [NF_INET_LOCAL_IN] = "input",
         [NF_INET_FORWARD] = "forward",          [NF_INET_LOCAL_OUT] = "output",
-        [NF_INET_POST_ROUTING] = "postrouting",
+        [NF_INET_POST_ROUTING] = "postrouting", [NF_INET_INGRESS] = "ingress",
     };
 
     fprintf(out, "\tchain %s {\n", chain->name);
-    if (chain->type)
-        fprintf(out, "\t\ttype %s hook %s priority %d; policy %s;\n", chain->type,
-                hooks[chain->hook], chain->priority,
+    if (chain->type) {
+        fprintf(out, "\t\ttype %s hook %s ", chain->type, hooks[chain->hook]);
+        if (chain->hook == NF_INET_INGRESS)
+            fprintf(out, "devices = { %s, %s } ", rs->devices[0], rs->devices[1]);
+        fprintf(out, "priority %d; policy %s;\n", chain->priority,
                 chain->policy == NF_DROP ? "drop" : "accept");
+    }
     for (size_t i = 0; i < rs->nr_rules; i++) {
         const struct rule *rule = &rs->rules[i];
 
@@ -121,10 +124,10 @@ void ruleset_print(const struct ruleset *rs, FILE *out)
                 rs->sets[i].type_text, rs->sets[i].max,
                 rs->sets[i].has_timeout ? "\t\tflags timeout\n" : "");
     if (rs->has_flowtable)
-        fprintf(
-            out,
-            "\tflowtable %s {\n\t\thook ingress priority 0\n\t\tdevices = { %s, %s }\n\t}\n",
-            FLOWTABLE_NAME, rs->devices[0], rs->devices[1]);
+        fprintf(out,
+                "\tflowtable %s {\n\t\thook ingress priority 0\n\t\tdevices = { %s, %s "
+                "}\n\t\tcounter\n\t}\n",
+                FLOWTABLE_NAME, rs->devices[0], rs->devices[1]);
     for (size_t i = 0; i < rs->nr_chains; i++)
         print_chain(rs, &rs->chains[i], out);
     fputs("}\n", out);

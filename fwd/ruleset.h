@@ -106,7 +106,7 @@ struct ruleset {
     struct rule *rules; /* in order; a chain's rules need not be neighbours */
     size_t nr_rules, size;
     bool has_flowtable;
-    char devices[2][IFNAMSIZ]; /* of the flowtable */
+    char devices[2][IFNAMSIZ]; /* of the flowtable and of chains at ingress */
     bool is_incomplete; /* memory ran out or a rule outgrew its limits: not to be loaded */
 };
 

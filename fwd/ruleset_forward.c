@@ -225,6 +225,32 @@ static void add_outbound(const struct ruleset_wish *wish, struct ruleset *rs)
     rule_goto(ruleset_rule(rs, CHAIN_OUTBOUND), CHAIN_REFUSE);
 }
 
+/* The flowtable forwards by addresses and ports alone. But a SYN begins another connection,
+ * whose hello nobody has read, and the server may take it: it may have lost the one that was
+ * accepted. So it has to come here. The flowtable leaves alone what has no hop left: a SYN gets
+ * that TTL before it, and a usual one after it. */
+static void add_detour(struct ruleset *rs)
+{
+    static const struct {
+        const char *chain;
+        uint8_t ttl;
+    } steps[] = { { CHAIN_DETOUR, 1 }, { CHAIN_REJOIN, TTL_OUTBOUND } };
+
+    ruleset_base(rs, CHAIN_DETOUR, "filter", NF_INET_INGRESS, -1, NF_ACCEPT);
+    ruleset_base(rs, CHAIN_REJOIN, "filter", NF_INET_PRE_ROUTING, -300, NF_ACCEPT);
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        for (int is_v6 = 0; is_v6 < 2; is_v6++) {
+            const enum addr_family family = is_v6 ? ADDR_V6 : ADDR_V4;
+            struct rule *rule = ruleset_rule(rs, steps[i].chain);
+
+            rule_family(rule, family);
+            rule_l4proto(rule, NFT_CMP_EQ, IPPROTO_TCP);
+            rule_tcp_flags(rule, TCP_FLAG_SYN, NFT_CMP_NEQ, 0);
+            rule_set_ttl(rule, family, steps[i].ttl);
+        }
+    }
+}
+
 /* Both ends must learn of it, and "reject" tells only the sender. So the server's first segment
  * becomes the client's reset, its later ones are rejected. A client's payload goes nowhere:
  * user space resets the server in its place. */
@@ -314,6 +340,7 @@ void ruleset_add_forward(const struct ruleset_wish *wish, struct ruleset *rs)
     if (wish->has_flowtable) {
         ruleset_regular(rs, CHAIN_OFFLOAD);
         rule_flow_add(ruleset_rule(rs, CHAIN_OFFLOAD));
+        add_detour(rs);
     }
     add_syn(rs);
     add_outbound(wish, rs);

@@ -3,7 +3,10 @@
  * Towards the agents: answers only. The first answer to a ClientHello decides whether a second
  * one will follow (RFC 8446 §4.1.4): a ServerHello that is no HelloRetryRequest is told by its
  * bytes here, so that the hello is commonly the only packet that user space reads. The match is
- * positive: a segment too short for it, or anything else, goes to user space.
+ * positive: a segment too short for it, or anything else, goes to user space, and so does all
+ * that the server sends after it. For rules do not know where a segment stands in the stream: a
+ * HelloRetryRequest repeats the client's session id, and a client that acknowledges what stands
+ * before it gets a segment that begins with 32 bytes of its own choice.
  */
 #include <netinet/in.h> /* before the kernel headers, which then leave its names alone */
 #include <linux/netfilter.h>
@@ -48,10 +51,14 @@ static const uint8_t retry_random[2][16] = {
       0x9c },
 };
 
+/* More than a HelloRetryRequest without a cookie holds from its session id on, less than any
+ * server's first segment with a ServerHello in it. */
+#define ANSWER_MIN 96
+
 /* ServerHello whose Random differs from the retry's in its first or second half. */
 static void add_server_hello(struct ruleset *rs, unsigned half)
 {
-    static const uint8_t handshake = 0x16, major = 3, server_hello = 2;
+    static const uint8_t handshake = 0x16, major = 3, server_hello = 2, any = 0;
     const uint32_t offset = 11 + half * 16;
     struct rule *rule = ruleset_rule(rs, CHAIN_ANSWER);
 
@@ -60,7 +67,9 @@ static void add_server_hello(struct ruleset *rs, unsigned half)
     rule_bytes(rule, INNER, 0, 1, NULL, NFT_CMP_EQ, &handshake);
     rule_bytes(rule, INNER, 1, 1, NULL, NFT_CMP_EQ, &major);
     rule_bytes(rule, INNER, 5, 1, NULL, NFT_CMP_EQ, &server_hello);
-    rule_text(rule, "@ih,0,8 0x16 @ih,8,8 0x03 @ih,40,8 0x02");
+    rule_bytes(rule, INNER, ANSWER_MIN - 1, 1, NULL, NFT_CMP_GTE, &any); /* is there */
+    rule_text(rule, "@ih,0,8 0x16 @ih,8,8 0x03 @ih,40,8 0x02 @ih,%u,8 >= 0",
+              (ANSWER_MIN - 1) * 8);
     rule_bytes(rule, INNER, offset, 16, NULL, NFT_CMP_NEQ, retry_random[half]);
     rule_text(rule, "@ih,%u,128 != 0x", offset * 8);
     for (size_t i = 0; i < 16; i++)
@@ -77,7 +86,11 @@ static void add_answer(struct ruleset *rs)
     add_server_hello(rs, 0);
     add_server_hello(rs, 1);
     rule = ruleset_rule(rs, CHAIN_ANSWER);
+    rule->note = "only the first segment is recognised";
     rule_ct_mark_state(rule, NFT_CMP_EQ, CT_PINNED);
+    rule_set_ct_state(rule, CT_ANSWERED, false);
+    rule = ruleset_rule(rs, CHAIN_ANSWER);
+    rule_ct_mark_state(rule, NFT_CMP_EQ, CT_ANSWERED);
     rule_goto(rule, CHAIN_ASK);
     rule = ruleset_rule(rs, CHAIN_ANSWER);
     rule->note = "the server speaks before the client was judged";

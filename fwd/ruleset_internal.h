@@ -22,6 +22,8 @@
 #define CHAIN_COMMIT   "commit"
 #define CHAIN_INPUT    "input"
 #define CHAIN_OUTPUT   "output"
+#define CHAIN_DETOUR   "detour" /* at ingress, before the flowtable */
+#define CHAIN_REJOIN   "rejoin"
 
 #define TCP_FLAG_FIN  0x01
 #define TCP_FLAG_SYN  0x02

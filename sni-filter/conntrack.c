@@ -28,7 +28,9 @@
 
 /* Tells accepted and pinned from open and revoked. */
 #define LIVE_MASK (CT_ACCEPTED & CT_PINNED)
-static_assert((CT_OPEN & LIVE_MASK) == 0 && (CT_REVOKED & LIVE_MASK) == 0, "one bit is enough");
+static_assert((CT_OPEN & LIVE_MASK) == 0 && (CT_REVOKED & LIVE_MASK) == 0 &&
+                  (CT_ANSWERED & LIVE_MASK) == LIVE_MASK,
+              "one bit is enough");
 
 struct conntrack {
     struct mnl_socket *dump_nl, *change_nl;
@@ -124,6 +126,17 @@ int conntrack_dump(struct conntrack *ct)
     return 0;
 }
 
+static bool is_live(uint32_t mark)
+{
+    switch (mark & MARK_STATE_MASK) {
+    case CT_ACCEPTED:
+    case CT_PINNED:
+    case CT_ANSWERED:
+        return true;
+    }
+    return false;
+}
+
 struct table { /* attributes of one nesting level by type */
     const struct nlattr **at;
     uint16_t max;
@@ -192,8 +205,7 @@ static bool read_live(const struct nlmsghdr *nlh, struct engine_live *live)
     return read_addr(ip[CTA_IP_V4_SRC], ip[CTA_IP_V6_SRC], &live->src) &&
            read_addr(ip[CTA_IP_V4_DST], ip[CTA_IP_V6_DST], &live->dst) &&
            (live->protocol == IPPROTO_TCP || live->protocol == IPPROTO_UDP) &&
-           ((live->mark & MARK_STATE_MASK) == CT_ACCEPTED ||
-            (live->mark & MARK_STATE_MASK) == CT_PINNED);
+           is_live(live->mark);
 }
 
 static int fill(struct conntrack *ct)

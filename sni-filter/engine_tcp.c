@@ -627,7 +627,8 @@ void engine_tcp_inbound(struct engine *e, const struct packet_meta *meta,
     if (packet->protocol == IPPROTO_TCP && packet->has_ports && !packet->is_fragment)
         flow = flow_find(&e->flows, &key);
     if (flow == NULL || flow->state != FLOW_PINNED ||
-        (meta->mark & MARK_STATE_MASK) != CT_PINNED) {
+        ((meta->mark & MARK_STATE_MASK) != CT_PINNED &&
+         (meta->mark & MARK_STATE_MASK) != CT_ANSWERED)) {
         e->ops.verdict(e->ops.arg, meta->id, 0);
         return;
     }

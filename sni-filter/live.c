@@ -81,7 +81,7 @@ static bool parse_options(int argc, char **argv, struct options *options, struct
     int c;
 
     *options = (struct options) { .control_fd = -1, .report_fd = -1 };
-    while (is_ok && (c = getopt_long(argc, argv, "", names, NULL)) != -1) {
+    while (is_ok && (c = getopt_long(argc, argv, ":", names, NULL)) != -1) {
         if (c == 'i')
             is_ok = parse_pipe("--in", optarg, &options->control_fd, err);
         else if (c == 'o')
@@ -91,15 +91,18 @@ static bool parse_options(int argc, char **argv, struct options *options, struct
         else if (c == 'n')
             is_ok = parse_number("--internal", optarg, 1, &options->internal, err);
         else
-            return err_set(err, EINVAL, "live: expected --in, --out, --user and --internal");
+            return err_set(err, EINVAL,
+                           "live: %s \"%.80s\", expected --in FD --out FD "
+                           "--user NAME|UID --internal IFINDEX",
+                           c == ':' ? "nothing after" : "unknown option", argv[optind - 1]);
     }
     if (!is_ok)
         return false;
     if (optind != argc || options->control_fd < 0 || options->report_fd < 0 ||
         options->user.uid == 0 || options->internal == 0)
         return err_set(err, EINVAL,
-                       "live: expected --in FD --out FD --user NAME|UID --internal IFINDEX, "
-                       "and nothing else");
+                       "live: started by fwd, expected --in FD --out FD --user NAME|UID "
+                       "--internal IFINDEX, and nothing else");
     return true;
 }
 

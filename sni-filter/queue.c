@@ -10,6 +10,12 @@
  * socket closes. A packet without an id can get no verdict and is counted; one from an
  * unexpected hook is dropped. Of a packet only the netlink attributes are read here, never its
  * bytes.
+ *
+ * Without F_GSO the kernel cuts large packets into segments and fills in a checksum that was
+ * left to the network card, before it copies a packet. It must: where such a checksum goes is
+ * said by whoever sent the packet, when that is another namespace or virtual machine on the
+ * same host (PACKET_VNET_HDR, struct virtio_net_hdr). Filled in later, it could write over what
+ * was read.
  */
 #include "sni-filter/queue.h"
 
@@ -75,7 +81,7 @@ static int set_params(struct queue *queue)
 
     nfq_nlmsg_cfg_put_params(nlh, NFQNL_COPY_PACKET, (int)COPY_RANGE);
     nfq_nlmsg_cfg_put_qmaxlen(nlh, QUEUE_MAXLEN);
-    mnl_attr_put_u32(nlh, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_GSO));
+    mnl_attr_put_u32(nlh, NFQA_CFG_FLAGS, 0);
     mnl_attr_put_u32(nlh, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO | NFQA_CFG_F_FAIL_OPEN));
     return ask(queue, nlh);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "sni-filter/replay.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -51,12 +52,11 @@ static const char usage[] =
     "  --agent NAME       name of the agents in the records (default: agent)\n"
     "  --binding off      an allowed name is allowed at any address (for captures without "
     "DNS)\n"
-    "  --internal CIDR    which hosts are agents (default: every host)\n";
+    "  --internal CIDR    which hosts are agents (default: whoever opens a connection)\n";
 
 static bool bad_usage(const char *what, const char *value, const char *expected)
 {
-    (void)fprintf(stderr, "sni-filter: %s \"%s\": expected %s\n%s", what, value, expected,
-                  usage);
+    (void)fprintf(stderr, "sni-filter: %s \"%.80s\", expected %s\n", what, value, expected);
     return false;
 }
 
@@ -81,9 +81,8 @@ static bool read_option(struct options *options, int option, const char *value)
         return true;
     case 'n':
         options->agent = value;
-        if (value[0] == '\0' || strlen(value) > RECORD_AGENT_MAX)
-            return bad_usage("--agent", value, "a name of 1 to 63 bytes");
-        return true;
+        return conf_agent_name_is_valid(value, strlen(value)) ||
+               bad_usage("--agent", value, "1 to 63 of a-z, 0-9, \"_\" and \"-\"");
     case 'b':
         options->is_binding_off = strcmp(value, "off") == 0;
         if (!options->is_binding_off && strcmp(value, "on") != 0)
@@ -92,7 +91,6 @@ static bool read_option(struct options *options, int option, const char *value)
     case 'i':
         return read_internal(options, value);
     }
-    (void)fputs(usage, stderr); /* getopt_long() has said what is wrong */
     return false;
 }
 
@@ -110,16 +108,23 @@ static bool read_options(int argc, char **argv, struct options *options)
 
     *options = (struct options) { .agent = "agent" };
     optind = 1;
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", known, NULL)) != -1) {
+        if (option == ':')
+            return bad_usage("nothing after", argv[optind - 1], "its value");
+        if (option == '?')
+            return bad_usage("unknown option", argv[optind - 1],
+                             "one that \"sni-filter --read --help\" lists");
         if (!read_option(options, option, optarg))
             return false;
     }
     if (optind < argc)
         return bad_usage("argument", argv[optind], "options only");
-    if (options->capture == NULL)
-        return bad_usage("--read", "", "a capture file");
-    if (options->allowlist == NULL)
-        return bad_usage("--allowlist", "", "a file of rules");
+    if (options->capture == NULL || options->allowlist == NULL) {
+        (void)fprintf(stderr, "sni-filter: no %s\n",
+                      options->capture == NULL ? "capture, expected --read CAPTURE"
+                                               : "policy, expected --allowlist FILE");
+        return false;
+    }
     return true;
 }
 
@@ -164,8 +169,11 @@ static struct policy *read_policy(const char *path, struct err *err)
 static void name_run(const char *path, char run[24])
 {
     static const uint8_t key[16] = "replay";
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
+    const char *slash, *name;
+
+    assert(path != NULL);
+    slash = strrchr(path, '/');
+    name = slash != NULL ? slash + 1 : path;
 
     (void)snprintf(run, 24, "%016" PRIx64, siphash(key, name, strlen(name)));
 }
@@ -279,6 +287,10 @@ int replay_main(int argc, char **argv)
     struct err err = { .code = 0 };
     bool is_done;
 
+    if (strcmp(argv[argc - 1], "--help") == 0 || strcmp(argv[argc - 1], "-h") == 0) {
+        (void)fputs(usage, stdout);
+        return EXIT_DONE;
+    }
     if (!read_options(argc, argv, &options))
         return EXIT_USAGE;
     is_done = run(&replay, &options, &err);

@@ -7,8 +7,9 @@
  * - SYN: the engine judges it, unless its address was reported as bound; the mark becomes OPEN
  *   with the client's ISN.
  * - OPEN: the client's payload goes to the engine, the server's is ignored.
- * - PINNED: both go to the engine, but the whole head of a ServerHello that is no
- *   HelloRetryRequest makes the connection ACCEPTED.
+ * - PINNED: both go to the engine, but when the server's first payload is the whole head of a
+ *   ServerHello that is no HelloRetryRequest the connection becomes ACCEPTED, else ANSWERED.
+ * - ANSWERED: both go to the engine.
  * - ACCEPTED: nobody looks any more.
  * - REVOKED: ignored; live, both ends have been reset.
  *

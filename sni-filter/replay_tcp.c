@@ -160,10 +160,19 @@ static void take_payload(struct replay_kernel *kernel, const struct passing *p,
             replay_give(kernel, PLACE_OUTBOUND, connection, p->bytes);
         break;
     case CT_PINNED:
-        if (!is_up && is_server_hello(&p->ip.payload))
+        if (is_up) {
+            replay_give(kernel, PLACE_OUTBOUND, connection, p->bytes);
+            break;
+        }
+        if (is_server_hello(&p->ip.payload)) {
             connection->mark = CT_ACCEPTED | (connection->mark & MARK_VALUE_MASK);
-        else
-            replay_give(kernel, is_up ? PLACE_OUTBOUND : PLACE_INBOUND, connection, p->bytes);
+            break;
+        }
+        connection->mark = CT_ANSWERED | (connection->mark & MARK_VALUE_MASK);
+        replay_give(kernel, PLACE_INBOUND, connection, p->bytes);
+        break;
+    case CT_ANSWERED:
+        replay_give(kernel, is_up ? PLACE_OUTBOUND : PLACE_INBOUND, connection, p->bytes);
         break;
     }
 }

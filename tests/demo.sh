@@ -22,7 +22,7 @@ say() { printf '%s\n' "$@"; }
 show_log() {
     local i total
 
-    for ((i = 0; i < 8; i++)); do # they are written within milliseconds
+    for ((i = 0; i < 26; i++)); do # within milliseconds, a repeated refusal within a second
         total=$(wc -l <"$LOG")
         [ "$total" -le "$SHOWN" ] || break
         sleep 0.05

@@ -109,7 +109,7 @@ run_units() {
     local p f s
 
     : >"$COUNT_FILE"
-    SECONDS_MAX=3600 guarded make --no-print-directory -k "$@" || echo "$*" >"$WORK/units-failed"
+    SECONDS_MAX=3600 guarded make --no-print-directory -k -j"$(nproc)" "$@" || echo "$*" >"$WORK/units-failed"
     while read -r p f s; do
         PASSED=$((PASSED + p)) FAILED=$((FAILED + f))
         [ "$f" -eq 0 ] || echo "unit tests ($*)" >>"$WORK/failures"

@@ -3,6 +3,7 @@
 #
 # What README.md shows is run as it stands there.
 
+set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/support/tap.sh
 BUILD=$(realpath "${BUILD:-build}")
@@ -41,15 +42,20 @@ for n in 0 1; do
     ip -n $NS addr add 198.18.$n.1/24 dev eth$n
     ip -n $NS link set eth$n up
 done
-block 'internal = eth1' | sed "s|/etc/secctl/policy|$T/policy|; s|/var/lib/secctl|$T/state|; s|/var/log/secctl.log|$T/log|" \
-    >"$T/gateway.conf"
-mkdir "$T/state"
+PATHS="s|/etc/secctl|$T/etc|g; s|/var/lib/secctl|$T/state|; s|/var/log/secctl.log|$T/log|"
+block 'internal = eth1' | sed "$PATHS" >"$T/gateway.conf"
 cp "$T/policy/allowlist" "$T/allowlist"
 commands=$(block 'fwd gateway --config')
 # run WORD - the command of the block that begins so, in the namespace
 run() {
-    ip netns exec $NS env PATH="$BUILD:$PATH" bash -c "cd $T && exec $(grep "^$1" <<<"$commands" | sed 's/ *#.*//')" 2>&1
+    local command
+
+    command=$(grep "^$1" <<<"$commands" | sed "s/ *#.*//; $PATHS")
+    # exec: what is killed at the end is the program itself
+    exec ip netns exec $NS env PATH="$BUILD:$PATH" bash -c "cd $T && exec $command" 2>&1
 }
+check 'its directories are made' run 'mkdir -p'
+check 'its policy is put there' run 'cp allowlist'
 run 'fwd gateway' >"$T/out" &
 GATEWAY=$!
 is_up() { grep -q '"event":"policy"' "$T/log" 2>/dev/null; }
@@ -61,5 +67,31 @@ check 'its gateway starts' is_up
 check_has 'fwd load' 'in force' run 'fwd load'
 check 'fwd check' run 'fwd check'
 check_has 'fwd show' 'table inet secctl' run 'fwd show'
-check_has 'sni-filter --help names --read' '--read CAPTURE --allowlist FILE' "$BUILD/sni-filter" --help
+
+# a capture
+check 'captures to read' /usr/bin/python3 tests/cli/make_captures.py "$T"
+replay=$(grep -o '^    sni-filter --read [^#]*' README.md | sed "s|CAPTURE|judged.pcap|; s|FILE|allowlist|")
+check_has 'its replay prints records' '"event":"connect","verdict":"deny"' bash -c "cd $T && PATH=$BUILD:\$PATH $replay"
+
+# the targets it names, and what they install
+while read -r target; do
+    check "make $target is there" make -s -n "$target"
+done < <(grep -ohE '(^    |&& |`)make [a-z0-9-]+' README.md CONTRIBUTING.md | sed 's/.*make //' | sort -u)
+check 'make install' make -s install "DESTDIR=$T/root" PREFIX=/usr
+for page in man1/secctl.1 man8/fwd.8 man8/sni-filter.8; do
+    check "its man page $page" test -s "$T/root/usr/share/man/$page"
+done
+for program in sbin/fwd sbin/sni-filter bin/secctl; do
+    check "/usr/$program runs" "$T/root/usr/$program" --version
+done
+check 'make uninstall' make -s uninstall "DESTDIR=$T/root" PREFIX=/usr
+OUT=$(find "$T/root" ! -type d)
+test -z "$OUT"
+result $? 'and nothing of it stays'
+
+# the example configuration and the man page
+while read -r key; do
+    check "fwd(8) explains $key" grep -qE "^\.BR? .*${key//-/\\\\-}" fwd/fwd.8
+done < <(sed -n 's/^#*\([a-z.-]*\) = .*/\1/p' compose/policy/gateway.conf |
+    sed 's/^agent\..*/agent.NAME/; s/^dns\.upstream\..*/dns.upstream.NAME/' | sort -u)
 [ "$TAP_FAILED" -eq 0 ]

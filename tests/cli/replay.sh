@@ -114,10 +114,11 @@ printf '%s\n' 'allowed.test' 'bad..name' >"$D/bad"
 fails 'a bad allowlist' 1 "$D/bad:2:" "$FILTER" --read "$D/judged.pcap" --allowlist "$D/bad"
 fails 'an allowlist that is not there' 1 "$D/no-list" "$FILTER" --read "$D/judged.pcap" --allowlist "$D/no-list"
 fails 'no allowlist' 2 '--allowlist' "$FILTER" --read "$D/judged.pcap"
+fails 'no capture' 2 'no capture, expected --read CAPTURE' "$FILTER" --allowlist --read
 fails 'a bad --binding' 2 'expected on or off' with "$D/judged.pcap" --binding maybe
 fails 'a bad --internal' 2 'expected a network such as' with "$D/judged.pcap" --internal 10.0.0.1/8
-fails 'an empty --agent' 2 'expected a name' with "$D/judged.pcap" --agent ''
-fails 'an unknown option' 2 'usage: ' with "$D/judged.pcap" --fast
+fails 'an empty --agent' 2 'expected 1 to 63 of' with "$D/judged.pcap" --agent ''
+fails 'an unknown option' 2 'unknown option "--fast", expected' with "$D/judged.pcap" --fast
 fails 'an argument too many' 2 'expected options only' with "$D/judged.pcap" more
 if [ -e /dev/full ]; then
     full() { with "$D/judged.pcap" 2>"$D/err" >/dev/full; }

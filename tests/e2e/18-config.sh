@@ -49,14 +49,14 @@ not() { ! "$@"; }
 
 # --- agents
 
-check 'the first agent reaches a name of the common list' fetch $IN4 allowed.test 203.0.113.10
+check 'the first agent reaches a name of the common list' fetch "$IN4" allowed.test 203.0.113.10
 check 'the second one too' fetch $IN4_B allowed.test 203.0.113.10
 check 'the second one reaches a name of its own' fetch $IN4_B other.test 203.0.113.12
 check_log 'and the log names it' event=tls verdict=allow agent=second name=other.test
-check 'the first one is not given its address' not fetch $IN4 other.test 203.0.113.12
+check 'the first one is not given its address' not fetch "$IN4" other.test 203.0.113.12
 check_log 'nor told of it' event=dns verdict=deny agent=first name=other.test
 log_mark
-check 'nor let to it' not in_in curl -sS -m 5 -o /dev/null --interface $IN4 --resolve other.test:443:203.0.113.12 https://other.test/
+check 'nor let to it' not in_in curl -sS -m 5 -o /dev/null --interface "$IN4" --resolve other.test:443:203.0.113.12 https://other.test/
 check_log 'by its address' event=connect verdict=deny agent=first reason=address-not-bound dst=203.0.113.12
 log_mark
 check 'an address of no agent gets no answer' not in_in sh -c "ip addr add 198.18.0.9/24 dev in0 && dig +short +tries=1 +time=1 -b 198.18.0.9 @$GWIN4 allowed.test | grep -q 203"
@@ -64,9 +64,9 @@ check_log 'and is logged' verdict=deny reason=spoofed src=198.18.0.9
 
 # --- names that lead inside
 
-check 'a public name that leads inside is emptied' not fetch $IN4 rr.test 10.9.8.7
+check 'a public name that leads inside is emptied' not fetch "$IN4" rr.test 10.9.8.7
 check_log 'as rebinding' event=answer verdict=deny reason=rebinding name=rr.test
-check_has 'an intranet name may lead inside' 10.9.8.7 ask $IN4 shared.test
+check_has 'an intranet name may lead inside' 10.9.8.7 ask "$IN4" shared.test
 
 # --- ECH: the extension alone, as browsers send it in every hello
 
@@ -76,9 +76,9 @@ check_log 'with its reason' event=tls verdict=deny reason=ech name=allowed.test
 
 # --- a resolv.conf that changes
 
-check 'a name that only the second resolver knows' not fetch $IN4 far.test 203.0.113.11
+check 'a name that only the second resolver knows' not fetch "$IN4" far.test 203.0.113.11
 echo "nameserver $SECOND" >"$T/resolv.conf"
-follows() { retry 5 fetch $IN4 far.test 203.0.113.11; }
+follows() { retry 5 fetch "$IN4" far.test 203.0.113.11; }
 check 'another resolv.conf is followed within 5 s' follows
 
 # --- what a restart keeps
@@ -87,7 +87,7 @@ gw_stop
 sed -i '/^ech = /d' "$T/policy/gateway.conf"
 gw_start || exit 1
 check_has 'without that line its outer name is judged' served greased
-again() { in_in curl -sS -m 5 -o /dev/null --interface $IN4 --resolve allowed.test:443:203.0.113.10 https://allowed.test/; }
+again() { in_in curl -sS -m 5 -o /dev/null --interface "$IN4" --resolve allowed.test:443:203.0.113.10 https://allowed.test/; }
 check 'an address that was given out before a restart is good after it' again
 fwd_check() { in_gw "$BUILD/fwd" check --config "$T/policy/gateway.conf"; }
 is_plain || check 'the kernel has the rules that are wished for' fwd_check
@@ -99,7 +99,7 @@ echo 'github.com' >>"$T/policy/allowlist"
 log_mark
 is_plain || kill -HUP "$GW_PID"
 check_log 'a rule above the ceiling is refused' event=policy verdict=deny 'detail~allowlist:7:1: .*ceiling'
-check 'and changes nothing' fetch $IN4 allowed.test 203.0.113.10
+check 'and changes nothing' fetch "$IN4" allowed.test 203.0.113.10
 sed -i '/^github/d' "$T/policy/allowlist"
 printf '%s\n' '.test intranet' '!yes.wild.test' >"$T/policy/ceiling"
 gw_reload

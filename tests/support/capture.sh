@@ -4,9 +4,9 @@
 # The capture assertion: all that left the gateway's outer interface is declared, or the test fails.
 
 capture_up() {
-    # shellcheck disable=SC2086 # several options
     : >"$T/expected"
     : >"$T/tcpdump.log"
+    # shellcheck disable=SC2086 # several options
     spawn "$NS_GW" tcpdump -q -U -Z root -n ${CAPTURE_OPTIONS:--B 65536} -Q out -i gwout -w "$T/out.pcap" 2>"$T/tcpdump.log"
     CAPTURE_PID=$!
     retry 10 grep -q 'listening on' "$T/tcpdump.log"

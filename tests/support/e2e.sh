@@ -58,6 +58,7 @@ e2e_begin() {
     net_up && capture_up || exit 1
     # the test's CA, as the machine's own would be known to clients
     export SSL_CERT_FILE=$T/ca.crt CURL_CA_BUNDLE=$T/ca.crt GIT_SSL_CAINFO=$T/ca.crt NODE_EXTRA_CA_CERTS=$T/ca.crt
+    # shellcheck disable=SC2031 # it is this shell whose environment counts
     export WGETRC=$T/wgetrc HOME=$T GIT_CONFIG_NOSYSTEM=1
     echo "ca_certificate = $T/ca.crt" >"$WGETRC"
 }

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The gateway under test, or plain forwarding in its place (MODE=plain).
+#
+# SC2016: awk's $1, not ours. SC2034: OUT is read in tap.sh. SC2119, SC2120: gw_conf's lines are optional.
+# shellcheck disable=SC2016,SC2034,SC2119,SC2120
 
 GW_PID=
 LOG_MARK=0
@@ -104,7 +107,7 @@ check_log() {
 
 # check_denied SENTENCE "KEY=VALUE..." COMMAND... - COMMAND fails within 1 s, the reason is in the log
 check_denied() {
-    local sentence=$1 status
+    local sentence=$1
     local -a want
 
     read -r -a want <<<"$2"

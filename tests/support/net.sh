@@ -20,6 +20,7 @@ IN4=198.18.0.2 IN6=2001:2:0:1::2
 GWIN4=198.18.0.1 GWIN6=2001:2:0:1::1
 GWOUT4=198.18.1.1 GWOUT6=2001:2:0:2::1
 OUT4=198.18.1.2 OUT6=2001:2:0:2::2
+# shellcheck disable=SC2034 # for servers.sh
 RESOLVER=198.18.1.53 RESOLVER6=2001:2:0:2::53
 PIDS=()
 
@@ -75,6 +76,7 @@ net_links() {
 
     for ns in "$NS_IN" "$NS_GW" "$NS_OUT"; do
         ip netns add "$ns" || return 1
+        # shellcheck disable=SC2016 # the inner shell's
         ip netns exec "$ns" sh -c 'cd /proc/sys/net/ipv6/conf || exit 0
             for c in all default; do echo 0 >$c/accept_dad; echo 0 >$c/accept_ra; done' || return 1
         ip -n "$ns" link set lo up || return 1

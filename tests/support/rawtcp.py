@@ -7,6 +7,8 @@ not answer with resets: rawtcp.py --rules prints what nft has to load. STEPs, in
 
   OFFSET:NAME[:FROM-TO]  bytes FROM to TO of a ClientHello for NAME, at stream offset OFFSET+FROM
   OFFSET=HEX             these bytes at OFFSET
+  next:NAME              a ClientHello for NAME behind all that was sent
+  ack:N                  acknowledge N bytes of the server's stream
   fin rst syn            such a segment;  urg:OFFSET=HEX  with an urgent pointer
   ttl:N                  what follows is sent with this TTL (0: the usual)
   badsum                 the next segment has a wrong checksum
@@ -37,11 +39,13 @@ RULES = f"""table inet rawtcp {{
     }}
 }}"""
 SHARE = os.urandom(1216), os.urandom(32)
+# A HelloRetryRequest repeats it, so that what the server sends again from there on looks like a ServerHello.
+SESSION = bytes.fromhex("16030300") + b"z\2" + bytes(26)
 
 
 def hello(name):
     shares = [(rawtls.X25519MLKEM768, SHARE[0]), (rawtls.X25519, SHARE[1])]
-    return rawtls.records(rawtls.hello(name, pq=True, shares=shares))
+    return rawtls.records(rawtls.hello(name, pq=True, shares=shares, session=SESSION))
 
 
 def checksum(data):
@@ -70,7 +74,7 @@ class Connection:
         self.sport = 20000 + time.monotonic_ns() // 1000000 % 10000
         time.sleep(0.001)
         self.isn = random.getrandbits(32)
-        self.ack = self.end = 0
+        self.ack = self.start = self.end = 0
         self.data = {}
         self.is_reset = self.is_closed = self.bad_sum = self.md5 = False
         self.s = socket.socket(self.family, socket.SOCK_RAW, socket.IPPROTO_TCP)
@@ -118,7 +122,7 @@ class Connection:
             self.is_reset = True
         elif flags & SYN:
             self.peer_isn = seq
-            self.ack = (seq + 1) & 0xFFFFFFFF
+            self.start = self.ack = (seq + 1) & 0xFFFFFFFF
         elif data:
             self.data.setdefault((seq - self.peer_isn - 1) & 0xFFFFFFFF, data)
         elif flags & FIN:
@@ -164,6 +168,9 @@ def take(c, step):
         time.sleep(float(value))
     elif kind == "ttl":
         c.ttl(int(value))
+    elif kind == "ack":
+        c.ack = (c.start + int(value)) & 0xFFFFFFFF
+        c.at(c.end, b"", ACK)
     elif kind == "badsum":
         c.bad_sum = True
     elif kind == "md5":
@@ -177,12 +184,13 @@ def take(c, step):
         offset, _, raw = step.partition("=")
         c.at(int(offset), bytes.fromhex(raw))
     else:
+        kind = c.end if kind == "next" else int(kind)
         name, _, part = value.partition(":")
         first, _, last = part.partition("-")
         data = hello(name)
         first, last = int(first or 0), int(last or len(data))
         for at in range(first, last, 1400):
-            c.at(int(kind) + at, data[at:min(at + 1400, last)])
+            c.at(kind + at, data[at:min(at + 1400, last)])
 
 
 def attempt(args, do):

@@ -83,6 +83,7 @@ web_up() {
     echo 'hello' >"$T/www/small"
     nginx_conf >"$T/nginx/conf"
     in_out sh -c 'echo 3 >/proc/sys/net/ipv4/tcp_fastopen'
+    # shellcheck disable=SC2094 # both append
     spawn "$NS_OUT" nginx -e "$T/nginx/error.log" -c "$T/nginx/conf" -p "$T/nginx/" 2>>"$T/nginx/error.log"
     retry 10 tcp_answers 203.0.113.10 443 || {
         cat "$T/nginx/error.log" >&2
@@ -206,6 +207,7 @@ END2
     mkdir -p "$T/far"
     nginx_conf | sed -e '/listen/d' -e "/access_log/!s|$T/nginx|$T/far|g" -e "s|^ *root $T/www|listen 192.0.2.77:443 ssl; listen [2001:db8:77::77]:443 ssl; &|" |
         sed '/only P-384/,/^    }/d' >"$T/far/conf"
+    # shellcheck disable=SC2094 # both append
     spawn "$NS_FAR" nginx -e "$T/far/error.log" -c "$T/far/conf" -p "$T/far/" 2>>"$T/far/error.log"
     retry 10 tcp_answers 192.0.2.77 443
 }

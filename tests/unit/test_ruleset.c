@@ -174,6 +174,21 @@ static void a_sequence_number_is_taken_from_the_first_syn_only(void **state)
     assert_true(index_of("syn", "ct mark set tcp sequence") < index_of("syn", "@bound4"));
 }
 
+/* A rule does not know where in the stream a segment stands. */
+static void only_the_first_segment_of_an_answer_is_recognised(void **state)
+{
+    const size_t hello = index_of("answer", "@ih,216,128 != 0x");
+    const size_t begun =
+        index_of("answer", "== 0x30000000 ct mark set ct mark & 0x0fffffff ^ 0x50000000");
+
+    (void)state;
+    assert_true(index_of("answer", "@ih,88,128 != 0x") < begun);
+    assert_true(hello < begun);
+    assert_non_null(strstr(rs.rules[hello].text, "== 0x30000000 "));
+    assert_non_null(strstr(rs.rules[hello].text, "@ih,760,8 >= 0"));
+    assert_true(begun < index_of("answer", "== 0x50000000 goto ask"));
+}
+
 static void what_is_odd_is_refused_before_payload_is_asked_about(void **state)
 {
     const size_t payload = index_of("outbound", "@ih,0,8 >= 0 goto ask");
@@ -348,6 +363,7 @@ int main(void)
         NATIVE(forwarded_packets_are_accepted_only_in_commit_or_with_a_mark),
         NATIVE(accepted_connections_do_not_take_a_syn_along),
         NATIVE(a_sequence_number_is_taken_from_the_first_syn_only),
+        NATIVE(only_the_first_segment_of_an_answer_is_recognised),
         NATIVE(what_is_odd_is_refused_before_payload_is_asked_about),
         NATIVE(addresses_of_one_agent_have_one_tag),
         NATIVE(a_prefix_is_matched_by_its_mask),

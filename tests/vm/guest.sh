@@ -50,9 +50,10 @@ run_scripts() { # statuses go to descriptor 3
 # shellcheck source=/dev/null
 . /run/vm/job
 # emulation is about ten times slower
-export BUILD FAST_MS=${FAST_MS:-5000} LOG_WAIT=${LOG_WAIT:-20}
+export BUILD FAST_MS=${FAST_MS:-5000} LOG_WAIT=${LOG_WAIT:-20} SEGMENT_STEP=${SEGMENT_STEP:-400}
 mounts
 ip link set lo up
+ulimit -n 65536 # the first process has 1024, too few for a server under load
 # no autoload brings the sysctls of this one in time
 /run/vm/modprobe nf_conntrack
 TMPDIR=$(mktemp -d) && export TMPDIR && cd "$ROOT" || exit 1

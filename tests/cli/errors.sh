@@ -1,0 +1,180 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# fwd and sni-filter on bad input: one sentence, the exit status, and nothing that has changed.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/support/tap.sh
+BUILD=$(realpath "${BUILD:-build}")
+FWD=$BUILD/fwd FILTER=$BUILD/sni-filter
+T=$(mktemp -d "${TMPDIR:-/tmp}/secctl-errors.XXXXXX") || exit 1
+NS=secctl-errors-$$
+GATEWAY=
+end_gateway() {
+    [ -z "$GATEWAY" ] || kill "$GATEWAY" 2>/dev/null
+    [ -z "$GATEWAY" ] || wait "$GATEWAY" 2>/dev/null
+    GATEWAY=
+}
+trap 'end_gateway; ip netns del $NS 2>/dev/null; rm -rf "$T"' EXIT
+trap 'exit 130' INT TERM HUP
+
+in_ns() { exec ip netns exec "$NS" "$@"; }
+
+# fails SENTENCE STATUS TEXT COMMAND... - one line on standard error that has TEXT, none on the other
+fails() {
+    local sentence=$1 expected=$2 text=$3 status
+
+    shift 3
+    timeout 10 "$@" >"$T/out" 2>"$T/err" </dev/null # what does not fail would stay
+    status=$?
+    OUT="status $status, expected $expected: $(cat "$T/err" "$T/out")"
+    [ "$status" -eq "$expected" ] && [ ! -s "$T/out" ] && [ "$(wc -l <"$T/err")" -eq 1 ] && grep -qF -- "$text" "$T/err"
+    result $? "$sentence"
+}
+
+# --- command lines
+
+for program in fwd sni-filter; do
+    fails "$program: an unknown command" 2 'frobnicate", expected' "$BUILD/$program" frobnicate
+    check_has "$program --help prints the usage" 'usage:' "$BUILD/$program" --help
+    "$BUILD/$program" >"$T/out" 2>"$T/err"
+    test $? -eq 2 && [ ! -s "$T/out" ] && [ -s "$T/err" ]
+    result $? "$program: no command at all prints the usage on the error stream"
+    "$BUILD/$program" --help >/dev/full 2>"$T/err"
+    test $? -eq 1 && grep -q 'write to standard output' "$T/err"
+    result $? "$program: an output that cannot be written is a failure"
+done
+fails 'a slip of the pen is understood' 2 'unknown command "gatewya", expected "gateway"?' "$FWD" gatewya
+for command in gateway load show check; do
+    check_has "fwd $command --help says what it takes" "fwd $command" "$FWD" $command --help
+    fails "fwd $command: an unknown option" 2 "fwd: $command: unknown option \"--bogus\", expected --config" "$FWD" $command --bogus
+    fails "fwd $command: no value" 2 "fwd: $command: no value after \"--config\"" "$FWD" $command --config
+done
+for command in gateway show check; do
+    fails "fwd $command: no configuration" 2 "fwd: $command: no configuration, expected --config FILE" "$FWD" $command
+    fails "fwd $command: an argument too many" 2 'argument "x", expected options only' "$FWD" $command --config f x
+done
+fails 'fwd version takes no argument' 2 'fwd: version: "x", expected no argument' "$FWD" version x
+fails 'fwd load: a file' 2 'argument "f", expected "-"' "$FWD" load f
+fails 'fwd load: nothing' 2 '0 arguments, expected "-"' "$FWD" load
+check_has 'sni-filter live --help' '--internal IFINDEX' "$FILTER" live --help
+check_has 'sni-filter --read --help' '--allowlist FILE' "$FILTER" --read --help
+fails 'sni-filter live by hand' 2 'started by fwd' "$FILTER" live
+fails 'sni-filter live: an unknown option' 2 'unknown option "--bogus"' "$FILTER" live --bogus
+fails 'sni-filter live: no descriptor' 2 '--in "a": expected a number' "$FILTER" live --in a
+fails 'sni-filter --read: no value' 2 'nothing after "--read"' "$FILTER" --read
+
+# --- configuration and surroundings
+
+if [ "$(id -u)" -ne 0 ]; then
+    not_ok 'root, for a network namespace'
+    exit 1
+fi
+ip netns add "$NS" && ip -n "$NS" link set lo up || exit 1
+for n in 0 1; do
+    ip -n "$NS" link add eth$n type veth peer name peer$n
+    ip -n "$NS" addr add 198.18.$n.1/24 dev eth$n
+    ip -n "$NS" link set eth$n up
+    ip -n "$NS" link set peer$n up
+done
+mkdir -p "$T/policy" "$T/broken" "$T/state" "$T/program"
+echo allowed.test >"$T/policy/allowlist"
+echo 'a.test tsl/443' >"$T/broken/allowlist"
+
+# conf [KEY VALUE] - the configuration, with another value
+conf() {
+    {
+        printf '%s\n' 'internal = eth1' 'external = eth0' "policy = $T/policy" "state = $T/state" "log = $T/log" |
+            grep -v "^${1:-none} ="
+        [ $# -lt 2 ] || echo "$1 = $2"
+    } >"$T/conf"
+}
+
+# untouched SENTENCE STATUS TEXT COMMAND... - and the namespace is as it was
+untouched() {
+    local before after
+
+    before=$(ip netns exec "$NS" nft list ruleset 2>/dev/null; ip netns exec "$NS" sysctl -n net.ipv4.ip_forward; ls "$T/state")
+    fails "$1" "$2" "$3" ip netns exec "$NS" "${@:4}"
+    after=$(ip netns exec "$NS" nft list ruleset 2>/dev/null; ip netns exec "$NS" sysctl -n net.ipv4.ip_forward; ls "$T/state")
+    OUT=$after
+    [ "$before" = "$after" ]
+    result $? "$1: nothing is left behind"
+}
+
+untouched 'a configuration that is not there' 1 "read $T/none: No such file" "$FWD" gateway --config "$T/none"
+conf intenal eth1
+untouched 'an unknown key' 1 "$T/conf:6:1: unknown key \"intenal\", expected \"internal\"?" "$FWD" gateway --config "$T/conf"
+conf internal
+untouched 'a key that is missing' 1 'expected internal = INTERFACE or ADDRESS' "$FWD" gateway --config "$T/conf"
+conf internal eth9
+for command in gateway show check; do
+    untouched "$command: an interface that is missing" 1 'find interface "eth9": no interface' "$FWD" $command --config "$T/conf"
+done
+conf internal eth0
+untouched 'one interface for both sides' 1 'the same interface eth0' "$FWD" gateway --config "$T/conf"
+conf policy "$T/none"
+untouched 'a policy that is not there' 1 "read $T/none/allowlist: No such file" "$FWD" gateway --config "$T/conf"
+conf policy "$T/broken"
+untouched 'an error in the policy' 1 "$T/broken/allowlist:1:8: unknown service \"tsl/443\", expected" "$FWD" gateway --config "$T/conf"
+conf log "$T/none/log"
+untouched 'a log that cannot be written' 1 "open verdict log $T/none/log: No such file" "$FWD" gateway --config "$T/conf"
+conf state "$T/none"
+untouched 'a state directory that is not there' 1 "open state directory $T/none: No such file or directory, expected a directory" \
+    "$FWD" gateway --config "$T/conf"
+conf user nobody-here
+untouched 'an unknown user' 1 'find user "nobody-here": no such user' "$FWD" gateway --config "$T/conf"
+conf user 0
+untouched 'root for the filter' 1 'expected a user other than root' "$FWD" gateway --config "$T/conf"
+conf
+untouched 'a filter that is not there' 1 "find $T/none: No such file" \
+    env SECCTL_SNI_FILTER="$T/none" "$FWD" gateway --config "$T/conf"
+cp "$FWD" "$FILTER" "$T/program" && chmod 755 "$T" "$T/program"
+untouched 'no root' 1 'uid 65534, expected root with CAP_NET_ADMIN' \
+    setpriv --reuid 65534 --regid 65534 --clear-groups "$T/program/fwd" gateway --config "$T/conf"
+untouched 'a check without a capability' 1 'expected CAP_NET_ADMIN' \
+    setpriv --reuid 65534 --regid 65534 --clear-groups "$T/program/fwd" check --config "$T/conf"
+# shellcheck disable=SC2016 # the inner shell's
+LOAD='printf "%s\n" "$2" | "$0" load --config "$1" -'
+fails 'fwd load without a gateway' 1 "reach the running gateway at $T/state/control: No such file" \
+    ip netns exec "$NS" bash -c "$LOAD" "$FWD" "$T/conf" a.test
+
+# --- a second one
+
+(in_ns "$FWD" gateway --config "$T/conf") >"$T/gateway.out" 2>&1 &
+GATEWAY=$!
+is_up() { grep -qs '"event":"policy"' "$T/log"; }
+check 'the gateway starts' retry 10 is_up
+records=$(grep -c '"event":"policy"' "$T/log")
+untouched 'a second gateway' 1 'another gateway runs in this network namespace, expected none' "$FWD" gateway --config "$T/conf"
+mkdir "$T/state2"
+cp "$T/conf" "$T/conf.first"
+conf state "$T/state2"
+untouched 'a second gateway with a state directory of its own' 1 'another gateway runs in this network namespace' \
+    "$FWD" gateway --config "$T/conf"
+cp "$T/conf.first" "$T/conf"
+untouched 'fwd load of nothing' 1 'standard input is empty, expected rules' "$FWD" load --config "$T/conf" -
+# a client that goes away before it has said all, and one that only looks
+PROBE='import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(sys.argv[2].encode())'
+for said in '' 'policy 99' $'policy 99\nother.test\n'; do
+    check 'a client goes away before it has said all' /usr/bin/python3 -c "$PROBE" "$T/state/control" "$said"
+done
+fails 'fwd load of a broken policy' 1 'allowlist:1:8: unknown service' ip netns exec "$NS" bash -c "$LOAD" "$FWD" "$T/conf" 'a.test tsl/443'
+OUT=$(cat "$T/policy/allowlist")
+test "$OUT" = allowed.test
+result $? 'the policy on disk is the first one'
+OUT=$(grep '"event":"policy"' "$T/log")
+test "$(grep '"event":"policy"' "$T/log" | grep -c '"verdict":"allow"')" -eq "$records"
+result $? 'the policy in force is the first one'
+check 'the ruleset is the first one' ip netns exec "$NS" "$FWD" check --config "$T/conf"
+end_gateway
+check_has 'its end leaves the namespace closed' 'policy drop' ip netns exec "$NS" nft list table inet secctl
+: >"$T/log"
+(in_ns "$FWD" gateway --config "$T/conf") >"$T/gateway.out" 2>&1 &
+GATEWAY=$!
+check 'and free for the next gateway' retry 10 is_up
+[ "$TAP_FAILED" -eq 0 ]
