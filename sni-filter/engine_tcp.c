@@ -653,6 +653,21 @@ void engine_tcp_inbound(struct engine *e, const struct packet_meta *meta,
 /* --- time ------------------------------------------------------------------------------------
  */
 
+/* Can what is there of a hello become one? A record announces what will follow, so this may be
+ * known before the record is whole: a hello that does not end with it is none. */
+static bool can_become_hello(struct engine *e, const struct flow *flow)
+{
+    uint32_t len = flow->client.edge - flow->hello_at;
+    bool is_second = flow->state == FLOW_PINNED;
+    struct tls_client_flight flight;
+
+    if (is_second && (flow->phase != PHASE_SECOND_HELLO || flow->hello_at == 0))
+        return true; /* the head of a record in between */
+    stream_copy(&flow->client, &e->flows.pool, flow->hello_at, flow->client.edge, e->linear);
+    return tls_client_parse((struct cursor) { .base = e->linear, .len = len }, is_second,
+                            e->scratch, &flight, NULL) == PARSE_MORE;
+}
+
 /* A client whose window is full of small pieces would wait for ever: help it on. */
 static void relieve(struct engine *e, struct flow *flow)
 {
@@ -663,6 +678,10 @@ static void relieve(struct engine *e, struct flow *flow)
     if (edge <= flow->released || edge > RELEASED_EARLY_MAX ||
         !judge_may_send_hello(e, flow->source_tag, &flow->key.server, flow->key.server_port))
         return;
+    if (!can_become_hello(e, flow)) {
+        refuse_flow(e, flow, REASON_MALFORMED, "");
+        return;
+    }
     if (!flow->was_released_early) {
         flow->was_released_early = true;
         record = flow_record(e, flow, RECORD_ALLOW, REASON_RELEASED);

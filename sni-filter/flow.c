@@ -2,11 +2,11 @@
  *
  * How it works: a fixed array of flows behind a hash table. Each agent has a list of its flows
  * per state, oldest first, so that deadlines (the same for all flows of a state) are found at a
- * list's head. An agent may use its share of flows and chunks only. When the share is full, its
- * flows that have waited longest for a server's answer are given up: most were answered long
- * ago, in the kernel, which does not tell; if not, their connection is refused when it next
- * comes to user space. Held packets are a list per flow in stream order. Nothing is allocated
- * after init.
+ * list's head. An agent may use its share of flows, chunks and held packets only. When the
+ * share is full, its flows that have waited longest for a server's answer are given up: most
+ * were answered long ago, in the kernel, which does not tell; if not, their connection is
+ * refused when it next comes to user space. Held packets are a list per flow in stream order.
+ * Nothing is allocated after init.
  */
 #include "sni-filter/flow.h"
 
@@ -34,6 +34,7 @@ bool flow_table_init(struct flow_table *table, uint32_t nr_flows, uint32_t nr_ch
         .nr_agents = nr_agents,
         .flows_per_agent = nr_flows / shares,
         .chunks_per_agent = nr_chunks / shares,
+        .held_per_agent = nr_held / shares,
         .stalls = empty_list,
     };
     memcpy(table->hash_key, hash_key, sizeof(table->hash_key));
@@ -247,8 +248,10 @@ bool flow_hold(struct flow_table *table, struct flow *flow, uint32_t id, uint32_
                uint32_t end)
 {
     uint32_t index = table->held_free, *link = &flow->held_head;
+    struct flow_agent *agent = &table->agents[flow->source_tag];
 
-    if (flow->nr_held >= FLOW_HELD_MAX || table->nr_held >= table->nr_held_max)
+    if (flow->nr_held >= FLOW_HELD_MAX || agent->nr_held >= table->held_per_agent ||
+        table->nr_held >= table->nr_held_max)
         return false;
     if (index != HELD_NONE)
         table->held_free = table->held[index].next;
@@ -259,6 +262,7 @@ bool flow_hold(struct flow_table *table, struct flow *flow, uint32_t id, uint32_
     table->held[index] = (struct held) { id, offset, end, *link };
     *link = index;
     flow->nr_held++;
+    agent->nr_held++;
     table->nr_held++;
     return true;
 }
@@ -277,6 +281,7 @@ bool flow_unhold(struct flow_table *table, struct flow *flow, uint32_t end, stru
     table->held[index].next = table->held_free;
     table->held_free = index;
     flow->nr_held--;
+    table->agents[flow->source_tag].nr_held--;
     table->nr_held--;
     return true;
 }

@@ -76,7 +76,7 @@ struct flow_list {
 
 struct flow_agent { /* one agent's share */
     struct flow_list lists[NR_FLOW_STATES];
-    uint32_t nr_flows, nr_chunks;
+    uint32_t nr_flows, nr_chunks, nr_held;
 };
 
 struct flow_table {
@@ -87,7 +87,7 @@ struct flow_table {
     uint32_t nr_held_max, nr_held, nr_held_touched, held_free;
     struct chunk_pool pool;
     struct flow_agent *agents; /* by source tag */
-    uint32_t nr_agents, flows_per_agent, chunks_per_agent;
+    uint32_t nr_agents, flows_per_agent, chunks_per_agent, held_per_agent;
     struct flow_list stalls; /* flows with held packets, by the time of their last new byte */
     uint64_t nr_made;
     uint8_t hash_key[16];
@@ -123,7 +123,8 @@ MUST_CHECK enum stream_rc flow_put(struct flow_table *table, struct flow *flow,
                                    struct cursor segment, uint64_t now_us, uint32_t *nr_new);
 void flow_drop_streams(struct flow_table *table, struct flow *flow);
 
-/** flow_hold - remember a held packet in stream order; false when too many are held */
+/** flow_hold - remember a held packet in stream order; false when the flow or its agent holds
+ * too many */
 MUST_CHECK bool flow_hold(struct flow_table *table, struct flow *flow, uint32_t id,
                           uint32_t offset, uint32_t end);
 /** flow_unhold - take the first held packet that ends at or before end; false when there is

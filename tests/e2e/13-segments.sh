@@ -114,6 +114,10 @@ for decoy in ttl:1 badsum md5 urg; do
     esac
     check "a decoy by $decoy opens nothing" never_served tcp $A4 --wait 2 "${steps[@]}"
 done
+log_mark
+check 'a checksum that is filled in over the name opens nothing' never_served in_in /usr/bin/python3 \
+    "$SUPPORT/clients/vnet.py" $A4 allowed.test in0 "$(in_gw cat /sys/class/net/gwin/address)"
+check_log 'the name is read as it would have left' event=tls verdict=deny name=xxlowed.test
 check 'a fake FIN opens nothing' never_served tcp $A4 --wait 2 ttl:1 fin ttl:0 0:blocked.test
 check 'a fake RST opens nothing' never_served tcp $A4 --wait 2 ttl:1 rst ttl:0 0:blocked.test
 check 'a second SYN opens nothing' never_served tcp $A4 --wait 2 syn 0:blocked.test

@@ -149,6 +149,7 @@ reused() {
     log_mark
     exec 9>&-
     wait "$reuse"
+    # shellcheck disable=SC2034 # shown by result
     status=$? OUT=$(cat "$T/reuse")
     result "$status" "same ports ($*): a second one, which names another host, is not served"
     check_log "same ports ($*): that is logged" verdict=deny "sport=$port"

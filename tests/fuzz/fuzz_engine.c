@@ -109,13 +109,16 @@ static void look(struct conn *c)
 {
     struct cursor all = { .base = c->out };
     struct tls_client_flight flight;
+    enum parse_rc rc;
 
     while (c->edge < STREAM_MAX && c->has_left[c->edge])
         c->edge++;
     all.len = c->edge;
     /* Nothing is released early to an address that nobody was given. */
     demand(c->edge == 0 || strcmp(c->addr, "192.0.2.1") != 0);
-    if (c->first_end == 0 && tls_client_parse(all, false, scratch, &flight, NULL) == PARSE_OK) {
+    rc = tls_client_parse(all, false, scratch, &flight, NULL);
+    demand(rc != PARSE_BAD);
+    if (c->first_end == 0 && rc == PARSE_OK) {
         demand(is_name_fine(c, &flight.hello));
         c->first_end = (uint32_t)flight.hello_end;
         strcpy(c->name, flight.hello.name);

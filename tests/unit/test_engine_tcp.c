@@ -191,6 +191,21 @@ static void a_stalled_client_is_not_helped_to_an_address_of_nobody(void **state)
     assert_int_equal(rig.nr_verdicts, 0);
 }
 
+/* Such a record is none of a hello's, whole or not. */
+static void a_whole_hello_inside_an_unfinished_record_does_not_go_early(void **state)
+{
+    size_t len = make_hello("blocked.test", 0, hello, sizeof(hello));
+    struct rig_conn c = rig_conn(GOOD, 443);
+    uint32_t id;
+
+    (void)state;
+    hello[4]++;
+    id = rig_client(&rig, &c, 0, hello, len);
+    rig_wait(&rig, 30000);
+    assert_int_equal(state_of(id), VERDICT_RESET);
+    assert_int_equal(rig_last(&rig)->reason, REASON_MALFORMED);
+}
+
 static void early_release_ends_at_its_limit(void **state)
 {
     struct rig_conn c = rig_conn(GOOD, 443);
@@ -629,6 +644,7 @@ int main(void)
         CASE(a_refused_hello_in_pieces_lets_nothing_go_and_resets_once),
         CASE(small_pieces_of_a_stalled_client_go_but_never_the_last_one),
         CASE(a_stalled_client_is_not_helped_to_an_address_of_nobody),
+        CASE(a_whole_hello_inside_an_unfinished_record_does_not_go_early),
         CASE(early_release_ends_at_its_limit),
         CASE(what_was_released_early_must_be_sent_again_the_same),
         CASE(a_copy_with_other_bytes_resets_also_after_the_verdict),

@@ -15,8 +15,8 @@ static const uint8_t data[CHUNK_SIZE];
 static int start(void **state)
 {
     (void)state;
-    assert_true(flow_table_init(&table, 8, 16, 6, 3,
-                                hash_key)); /* two agents: 4 flows, 8 chunks each */
+    /* two agents: 4 flows, 8 chunks, 3 held packets each */
+    assert_true(flow_table_init(&table, 8, 16, 6, 3, hash_key));
     return 0;
 }
 
@@ -137,15 +137,18 @@ static void held_packets_come_back_in_stream_order_and_only_when_they_end_in_tim
 
 static void held_packets_are_bounded(void **state)
 {
-    struct flow *flow = make(1, 1, 0);
+    struct flow *flow = make(1, 1, 0), *second = make(2, 1, 0), *other = make(3, 2, 0);
     struct held held;
 
     (void)state;
-    for (uint32_t i = 0; i < 6; i++)
+    for (uint32_t i = 0; i < 3; i++)
         assert_true(flow_hold(&table, flow, i, i, i + 1));
     assert_false(flow_hold(&table, flow, 6, 6, 7));
+    assert_false(flow_hold(&table, second, 7, 0, 1));
+    for (uint32_t i = 0; i < 3; i++) /* the other agent's share is untouched */
+        assert_true(flow_hold(&table, other, 10 + i, i, i + 1));
     assert_true(flow_unhold(&table, flow, 1, &held));
-    assert_true(flow_hold(&table, flow, 6, 6, 7));
+    assert_true(flow_hold(&table, second, 7, 0, 1));
 }
 
 static void the_longest_quiet_flow_is_first_in_the_list_of_stalls(void **state)

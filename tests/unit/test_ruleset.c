@@ -252,10 +252,34 @@ static void every_jump_has_a_chain_and_every_rule_too(void **state)
     }
 }
 
+static void a_syn_goes_round_the_flowtable(void **state)
+{
+    static const char *const families[] = { "ipv4", "ipv6" };
+    static const char *const steps[][3] = {
+        { CHAIN_DETOUR, "ip ttl set 1", "ip6 hoplimit set 1" },
+        { CHAIN_REJOIN, "ip ttl set 64", "ip6 hoplimit set 64" }
+    };
+
+    (void)state;
+    assert_int_equal(ruleset_chain(&rs, CHAIN_DETOUR)->hook, NF_INET_INGRESS);
+    assert_true(ruleset_chain(&rs, CHAIN_DETOUR)->priority < 0); /* the flowtable's */
+    assert_int_equal(ruleset_chain(&rs, CHAIN_REJOIN)->hook, NF_INET_PRE_ROUTING);
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        for (size_t v = 0; v < ARRAY_LEN(families); v++) {
+            const char *text = rs.rules[index_of(steps[i][0], steps[i][1 + v])].text;
+
+            assert_non_null(strstr(text, families[v]));
+            assert_non_null(strstr(text, "tcp flags & 0x02 != 0x00"));
+        }
+    }
+}
+
 static void the_flowtable_is_left_out_where_there_is_none(void **state)
 {
     (void)state;
     assert_null(ruleset_chain(&rs, CHAIN_OFFLOAD));
+    assert_null(ruleset_chain(&rs, CHAIN_DETOUR));
+    assert_null(ruleset_chain(&rs, CHAIN_REJOIN));
     for (size_t i = 0; i < rs.nr_rules; i++)
         assert_null(strstr(rs.rules[i].text, "flow add"));
 }
@@ -369,6 +393,7 @@ int main(void)
         NATIVE(a_prefix_is_matched_by_its_mask),
         NATIVE(every_jump_has_a_chain_and_every_rule_too),
         TARGET(every_jump_has_a_chain_and_every_rule_too),
+        NATIVE(a_syn_goes_round_the_flowtable),
         TARGET(the_flowtable_is_left_out_where_there_is_none),
         NATIVE(expressions_read_back_are_those_that_were_written),
         TARGET(expressions_read_back_are_those_that_were_written),
