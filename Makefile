@@ -97,7 +97,7 @@ image-root: all
 # --- tests -------------------------------------------------------------------------------
 
 # Tests against recorded bytes run when this names a folder that holds them.
-export SECCTL_SHARED ?= $(wildcard $(CURDIR)/../shared)
+export SECCTL_RECORDINGS ?= $(patsubst %/,%,$(dir $(firstword $(wildcard $(CURDIR)/../*/vectors.tsv))))
 
 UNIT_RUN = set -e; for t in $(patsubst tests/unit/%.c,$(BUILD)/$(1)/%,$(UNITS)); do tests/unit/run $$t; done
 

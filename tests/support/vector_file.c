@@ -6,12 +6,12 @@
 
 bool vector_file_open(struct vector_file *vectors)
 {
-    const char *folder = getenv("SECCTL_SHARED");
+    const char *folder = getenv("SECCTL_RECORDINGS");
     char path[4096];
 
     *vectors = (struct vector_file) { .file = NULL };
     if (folder == NULL || *folder == '\0') {
-        printf("SKIP: SECCTL_SHARED names no folder with vectors.tsv\n");
+        printf("SKIP: SECCTL_RECORDINGS names no folder with vectors.tsv\n");
         return false;
     }
     snprintf(path, sizeof(path), "%s/vectors.tsv", folder);

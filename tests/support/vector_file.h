@@ -19,7 +19,7 @@ struct vector_file {
     size_t room;
 };
 
-/** vector_file_open - in the directory that SECCTL_SHARED names; false, with the reason
+/** vector_file_open - in the directory that SECCTL_RECORDINGS names; false, with the reason
  * printed, when it is not there */
 bool vector_file_open(struct vector_file *vectors);
 bool vector_file_next(struct vector_file *vectors, struct vector *out);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Bytes with known answers that others recorded or published, from vectors.tsv in the folder
- * that SECCTL_SHARED names. Each row's answer is compared with its expected one; a row that we
- * read differently on purpose stands in the table below with the reason.
+ * that SECCTL_RECORDINGS names. Each row's answer is compared with its expected one; a row that
+ * we read differently on purpose stands in the table below with the reason.
  */
 #include <stdlib.h>
 #include <string.h>
