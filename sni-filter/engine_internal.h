@@ -97,11 +97,39 @@ struct syn_judgement {
 struct syn_judgement judge_syn(struct engine *e, uint32_t source_tag, const struct addr *addr,
                                uint16_t port);
 
+/* engine_flow.c */
+struct flow_key engine_flow_key(const struct addr *client, uint16_t client_port,
+                                const struct addr *server, uint16_t server_port);
+struct record engine_flow_record(const struct engine *e, const struct flow *flow,
+                                 enum record_verdict verdict, enum reason reason);
+/* Let go what is held of bytes below end, in stream order. The first hello's packets, up to the
+ * one that ends it, pin the connection. */
+void engine_flow_release(struct engine *e, struct flow *flow, uint32_t end);
+/* Reset both ends. No payload that was not judged leaves: all held packets but one are dropped,
+ * and that one becomes the reset. The flow stays as a tombstone for what is in the queue. */
+void engine_flow_reset(struct engine *e, struct flow *flow);
+/* The same, with a record. */
+void engine_flow_refuse(struct engine *e, struct flow *flow, enum reason reason,
+                        const char *detail);
+void engine_flow_drop_held(struct engine *e, struct flow *flow);
+/* Forget a flow of which nothing may be held any more: another connection has its ports. */
+void engine_flow_forget(struct engine *e, struct flow *flow);
+
+/* engine_hello.c */
+void engine_hello_read(struct engine *e, struct flow *flow); /* new bytes are in its stream */
+/* Can what is there of a hello become one? A record announces what will follow, so this may be
+ * known before the record is whole: a hello that does not end with it is none. */
+bool engine_hello_may_come(struct engine *e, const struct flow *flow);
+
 /* engine_tcp.c */
 void engine_tcp_outbound(struct engine *e, const struct packet_meta *meta,
                          const struct ip_packet *packet, uint32_t source_tag);
+
+/* engine_answer.c */
 void engine_tcp_inbound(struct engine *e, const struct packet_meta *meta,
                         const struct ip_packet *packet);
+
+/* engine_time.c */
 uint64_t engine_tcp_tick(struct engine *e); /* time until the next deadline, us */
 
 /* engine_dns.c */

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What can be done with a TCP connection that is being read: let go what is held, reset it,
+ * forget it.
+ */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "sni-filter/engine_internal.h"
+
+struct flow_key engine_flow_key(const struct addr *client, uint16_t client_port,
+                                const struct addr *server, uint16_t server_port)
+{
+    struct flow_key key;
+
+    memset(&key, 0, sizeof(key));
+    key.client = *client;
+    key.server = *server;
+    key.client_port = client_port;
+    key.server_port = server_port;
+    return key;
+}
+
+struct record engine_flow_record(const struct engine *e, const struct flow *flow,
+                                 enum record_verdict verdict, enum reason reason)
+{
+    struct record record = {
+        .event = EVENT_TLS,
+        .verdict = verdict,
+        .reason = reason,
+        .wall_us = e->now->wall_us,
+        .ip_protocol = IPPROTO_TCP,
+        .has_ports = true,
+        .src = flow->key.client,
+        .dst = flow->key.server,
+        .sport = flow->key.client_port,
+        .dport = flow->key.server_port,
+        .flow = flow->number,
+        .has_held = true,
+        .held_us = (uint32_t)(e->now->mono_us - flow->first_us),
+    };
+
+    engine_text(record.agent, sizeof(record.agent), engine_agent_name(e, flow->source_tag));
+    return record;
+}
+
+void engine_flow_release(struct engine *e, struct flow *flow, uint32_t end)
+{
+    struct held held;
+
+    while (flow_unhold(&e->flows, flow, end, &held)) {
+        bool is_pin = flow->state == FLOW_PINNED && !flow->is_pin_sent;
+
+        e->ops.verdict(e->ops.arg, held.id, is_pin ? VERDICT_PIN | flow->tag : VERDICT_PASS);
+        if (is_pin && held.end >= flow->answer_needs)
+            flow->is_pin_sent = true;
+    }
+    if (end > flow->released)
+        flow->released = end;
+    if (flow->nr_held == 0)
+        flow_calm(&e->flows, flow);
+}
+
+void engine_flow_reset(struct engine *e, struct flow *flow)
+{
+    struct held held;
+    uint32_t last = 0;
+    bool has_packet = false;
+
+    while (flow_unhold(&e->flows, flow, UINT32_MAX, &held)) {
+        if (has_packet)
+            e->ops.verdict(e->ops.arg, last, 0);
+        last = held.id;
+        has_packet = true;
+    }
+    if (has_packet)
+        e->ops.verdict(e->ops.arg, last, VERDICT_RESET);
+    else
+        e->ops.revoke(e->ops.arg, &(struct engine_live) {
+                                      .src = flow->key.client,
+                                      .dst = flow->key.server,
+                                      .sport = flow->key.client_port,
+                                      .dport = flow->key.server_port,
+                                      .protocol = IPPROTO_TCP,
+                                  });
+    flow_calm(&e->flows, flow);
+    flow_drop_streams(&e->flows, flow);
+    flow_set_state(&e->flows, flow, FLOW_REFUSED, e->now->mono_us);
+}
+
+void engine_flow_refuse(struct engine *e, struct flow *flow, enum reason reason,
+                        const char *detail)
+{
+    struct record record = engine_flow_record(e, flow, RECORD_DENY, reason);
+
+    engine_text(record.detail, sizeof(record.detail), detail);
+    engine_record_rule(e, &record, NULL);
+    engine_record(e, &record);
+    engine_flow_reset(e, flow);
+}
+
+void engine_flow_drop_held(struct engine *e, struct flow *flow)
+{
+    struct held held;
+
+    while (flow_unhold(&e->flows, flow, UINT32_MAX, &held))
+        e->ops.verdict(e->ops.arg, held.id, 0);
+}
+
+void engine_flow_forget(struct engine *e, struct flow *flow)
+{
+    engine_flow_drop_held(e, flow);
+    flow_free(&e->flows, flow);
+}

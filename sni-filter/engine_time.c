@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Deadlines: clients that stall, hellos that do not come, answers that do not come.
+ */
+#include "sni-filter/engine_internal.h"
+
+/* A client whose window is full of small pieces would wait for ever: help it on. */
+static void relieve(struct engine *e, struct flow *flow)
+{
+    uint32_t edge = flow->client.edge;
+    struct record record;
+
+    flow_calm(&e->flows, flow);
+    if (edge <= flow->released || edge > RELEASED_EARLY_MAX ||
+        !judge_may_send_hello(e, flow->source_tag, &flow->key.server, flow->key.server_port))
+        return;
+    if (!engine_hello_may_come(e, flow)) {
+        engine_flow_refuse(e, flow, REASON_MALFORMED, "");
+        return;
+    }
+    if (!flow->was_released_early) {
+        flow->was_released_early = true;
+        record = engine_flow_record(e, flow, RECORD_ALLOW, REASON_RELEASED);
+        engine_record_rule(e, &record, NULL);
+        engine_record(e, &record);
+    }
+    e->counts.released_early++;
+    engine_flow_release(e, flow, edge);
+}
+
+static void expire(struct engine *e, uint32_t source_tag, enum flow_state state,
+                   uint64_t after_us)
+{
+    struct flow *flow;
+
+    while ((flow = flow_oldest(&e->flows, source_tag, state)) != NULL &&
+           e->now->mono_us - flow->state_us >= after_us) {
+        if (state == FLOW_OPEN || flow->nr_held > 0)
+            engine_flow_refuse(e, flow, REASON_HELLO_TIMEOUT, "");
+        else
+            flow_free(&e->flows, flow);
+    }
+}
+
+uint64_t engine_tcp_tick(struct engine *e)
+{
+    struct flow_table *table = &e->flows;
+
+    while (table->stalls.oldest != FLOW_NONE) {
+        struct flow *flow = &table->flows[table->stalls.oldest];
+        uint64_t since_us = e->now->mono_us - flow->last_new_us;
+
+        if (since_us < STALL_US)
+            break;
+        relieve(e, flow);
+    }
+    for (uint32_t tag = 1; tag < e->nr_agents; tag++) {
+        expire(e, tag, FLOW_OPEN, HELLO_US);
+        expire(e, tag, FLOW_PINNED, ANSWER_US);
+        expire(e, tag, FLOW_REFUSED, TOMBSTONE_US);
+    }
+    if (table->stalls.oldest != FLOW_NONE)
+        return STALL_US - (e->now->mono_us - table->flows[table->stalls.oldest].last_new_us);
+    return table->nr_used > 0 || e->fold.nr_used > 0 ? 100000 : 1000000;
+}
