@@ -4,6 +4,7 @@
 
 #include "common/nearest.h"
 #include "ctl/cmd.h"
+#include "ctl/folders.h"
 
 #ifndef SECCTL_VERSION
 #define SECCTL_VERSION "0.1.0"
@@ -29,7 +30,7 @@ static void print_command(FILE *out, const struct cmd *cmd)
 
 static void print_usage(FILE *out)
 {
-    fputs("usage: secctl COMMAND [ARGUMENTS]\n\n", out);
+    fputs("usage: secctl [--home DIR] COMMAND [ARGUMENTS]\n\n", out);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         print_command(out, &commands[i]);
 }
@@ -94,12 +95,29 @@ static int fail_unknown(const char *name)
     return EXIT_USAGE;
 }
 
+/* Take "--home DIR" from the front; returns how many words, or -1 when DIR is missing. */
+static int take_home(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--home") != 0)
+        return 0;
+    if (argc == 2) {
+        fputs("secctl: --home without a value, expected a folder after it\n", stderr);
+        return -1;
+    }
+    folder_set_home(argv[2]);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     struct err err = { .code = 0 };
     const struct cmd *cmd;
-    int rc;
+    int rc = take_home(argc, argv);
 
+    if (rc < 0)
+        return EXIT_USAGE;
+    argc -= rc;
+    argv += rc;
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_USAGE;
