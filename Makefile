@@ -12,7 +12,7 @@ FUZZ_SECONDS ?= 30
 
 VERSION := 0.1.0
 SHELL   := /bin/bash
-PKGS     = libmnl libnftnl libnetfilter_queue libcrypto libcurl libcjson libidn2 libpsl libseccomp libcap-ng libpcap
+PKGS     = libmnl libnftnl libnetfilter_queue libcrypto libcurl libcjson libidn2 libpsl libseccomp libcap-ng libpcap libssl libarchive
 
 WARN = -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wvla -Wformat=2 -Wstrict-prototypes \
        -Wmissing-prototypes $(WERROR)
@@ -25,7 +25,7 @@ LDHARDEN = -pie -Wl,-z,relro,-z,now
 LIBS_common = $(shell pkg-config --libs libcrypto libidn2 libpsl 2>/dev/null)
 LIBS_fwd    = $(LIBS_common) $(shell pkg-config --libs libnftnl libmnl 2>/dev/null)
 LIBS_filter = $(LIBS_common) $(shell pkg-config --libs libmnl libnftnl libnetfilter_queue libseccomp libcap-ng libpcap 2>/dev/null)
-LIBS_ctl    = $(LIBS_common) $(shell pkg-config --libs libcjson libcurl 2>/dev/null)
+LIBS_ctl    = $(LIBS_common) $(shell pkg-config --libs libcjson libcurl libssl libarchive 2>/dev/null)
 LIBS_test   = $(sort $(LIBS_fwd) $(LIBS_filter) $(LIBS_ctl)) -lcmocka -lpthread
 
 MODULES := $(filter-out %/main.c,$(wildcard common/*.c fwd/*.c sni-filter/*.c ctl/*.c tests/support/*.c))
@@ -69,7 +69,7 @@ $(BUILD)/$(1)/%.o: %.c
 	$$(if $$(V),,@)$(2) $(WARN) $(CPPFLAGS_ALL) $(3) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
 $(BUILD)/$(1)/modules.a: $$(MODULES:%.c=$(BUILD)/$(1)/%.o)
 	@rm -f $$@
-	$$(if $$(V),,@)ar rcs $$@ $$^
+	$$(if $$(V),,@)ar rcsP $$@ $$^
 $(BUILD)/$(1)/test_%: $(BUILD)/$(1)/tests/unit/test_%.o $(BUILD)/$(1)/modules.a
 	@$$(if $$(V),,echo "  LINK    $$@")
 	$$(if $$(V),,@)$(2) $(3) $(4) -o $$@ $$^ $$(shell sed -n 's/^.*LINK: *//p' tests/unit/test_$$*.c) $$(LIBS_test)

@@ -5,9 +5,9 @@
 
 set -u
 PACKAGES="gcc clang make pkg-config git ca-certificates
-    libmnl-dev libnftnl-dev libnetfilter-queue-dev libssl-dev libcurl4-openssl-dev libcjson-dev libcmocka-dev
+    libmnl-dev libnftnl-dev libnetfilter-queue-dev libssl-dev libcurl4-openssl-dev libcjson-dev libarchive-dev libcmocka-dev
     libidn2-dev libpsl-dev libseccomp-dev libcap-ng-dev libpcap-dev
-    clang-format clang-tidy cppcheck shellcheck
+    clang-format clang-tidy cppcheck shellcheck valgrind
     nftables iproute2 conntrack procps kmod
     nginx-light unbound dnsmasq-base openssh-server openssl
     curl wget openssh-client nodejs default-jdk-headless python3 python3-jsonschema dnsutils iputils-ping
