@@ -157,6 +157,26 @@ static void add_output_dns(const struct ruleset_wish *wish, struct ruleset *rs)
     rule_accept(rule);
 }
 
+/* In the name of the client of a connection that is over: a reset for its server. A segment
+ * before it, which goes nowhere, is there to be answered by a reset: that is for the client. */
+static void add_goodbye(struct ruleset *rs)
+{
+    struct rule *rule;
+
+    ruleset_regular(rs, CHAIN_GOODBYE);
+    rule = ruleset_rule(rs, CHAIN_GOODBYE);
+    rule_has_payload(rule);
+    rule_drop(rule);
+    rule = ruleset_rule(rs, CHAIN_GOODBYE);
+    rule_l4proto(rule, NFT_CMP_EQ, IPPROTO_TCP);
+    rule_tcp_flags(rule, TCP_FLAG_RST, NFT_CMP_NEQ, 0);
+    rule_accept(rule);
+    rule = ruleset_rule(rs, CHAIN_GOODBYE);
+    rule_l4proto(rule, NFT_CMP_EQ, IPPROTO_TCP);
+    rule_tcp_flags(rule, TCP_KIND_MASK, NFT_CMP_EQ, TCP_FLAG_ACK);
+    rule_reject_reset(rule);
+}
+
 static void add_output_errors(const struct ruleset_wish *wish, struct ruleset *rs)
 {
     static const uint8_t fragmentation_needed[2] = { 3, 4 };
@@ -169,9 +189,7 @@ static void add_output_errors(const struct ruleset_wish *wish, struct ruleset *r
     rule = ruleset_rule(rs, CHAIN_OUTPUT);
     rule_oif(rule, &wish->external);
     rule_ct_mark_state(rule, NFT_CMP_EQ, CT_REVOKED);
-    rule_l4proto(rule, NFT_CMP_EQ, IPPROTO_TCP);
-    rule_tcp_flags(rule, TCP_FLAG_RST, NFT_CMP_NEQ, 0);
-    rule_accept(rule);
+    rule_jump(rule, CHAIN_GOODBYE);
     for (size_t i = 0; i < NR_ICMP_ERRORS; i++) {
         rule = ruleset_rule(rs, CHAIN_OUTPUT);
         rule_oif(rule, &wish->internal);
@@ -241,6 +259,7 @@ void ruleset_add_host(const struct ruleset_wish *wish, struct ruleset *rs)
     add_dns_tcp(rs);
     add_input(wish, rs);
     add_input_commit(rs);
+    add_goodbye(rs);
     add_output_dns(wish, rs);
     add_output_errors(wish, rs);
     add_output_questions(wish, rs);

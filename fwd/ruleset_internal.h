@@ -18,6 +18,7 @@
 #define CHAIN_ANSWER   "answer"
 #define CHAIN_DNS_TCP  "dns_tcp"
 #define CHAIN_REVOKED  "revoked"
+#define CHAIN_GOODBYE  "goodbye"
 #define CHAIN_DECIDE   "decide"
 #define CHAIN_COMMIT   "commit"
 #define CHAIN_INPUT    "input"

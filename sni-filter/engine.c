@@ -254,6 +254,7 @@ void engine_set_policy(struct engine *e, const struct engine_clock *now,
 {
     e->now = now;
     set_policy(e, policy);
+    engine_tcp_recheck(e);
 }
 
 void engine_counts(const struct engine *e, struct engine_counts *out)

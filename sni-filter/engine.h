@@ -79,10 +79,11 @@ struct engine_live {
     uint8_t is_ended; /* both ends have closed it; the kernel remembers it for a while */
 };
 
-/* A segment of a revoked connection's client: where its stream was cut off. */
+/* A connection that is over: its server is told by a reset, in its client's name. */
 struct engine_reset {
     struct engine_live live;
-    uint32_t seq, ack; /* of the segment, which goes nowhere */
+    uint32_t seq, ack;      /* what server and client expect next */
+    uint8_t is_client_told; /* 0: its client, too, is sent a reset */
 };
 
 struct engine_ops {
@@ -100,7 +101,8 @@ struct engine_ops {
     /* Reset a connection of which no packet is at hand: its conntrack mark becomes CT_REVOKED.
      */
     void (*revoke)(void *arg, const struct engine_live *live);
-    /* Tell the server of a revoked connection, as its client, that it is over. */
+    /* Tell the server of a revoked connection, as its client, that it is over. After the
+     * verdict or the revocation that made it one. */
     void (*reset_server)(void *arg, const struct engine_reset *reset);
     void *arg;
 };
@@ -146,8 +148,8 @@ uint64_t engine_tick(struct engine *engine, const struct engine_clock *now);
 void engine_restore(struct engine *engine, const struct engine_clock *now,
                     const struct ipc_binding *binding);
 
-/** engine_set_policy - judge by another policy from now on; flows being read are judged again
- */
+/** engine_set_policy - judge by another policy from now on; connections whose hello is being
+ * read are reset when no hello could be allowed any more */
 void engine_set_policy(struct engine *engine, const struct engine_clock *now,
                        const struct policy *policy);
 

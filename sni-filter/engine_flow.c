@@ -63,6 +63,15 @@ void engine_flow_release(struct engine *e, struct flow *flow, uint32_t end)
 
 void engine_flow_reset(struct engine *e, struct flow *flow)
 {
+    struct engine_reset reset = {
+        .live = { .src = flow->key.client,
+                  .dst = flow->key.server,
+                  .sport = flow->key.client_port,
+                  .dport = flow->key.server_port,
+                  .protocol = IPPROTO_TCP },
+        .seq = flow->client_start + flow->released,
+        .ack = flow->server_start,
+    };
     struct held held;
     uint32_t last = 0;
     bool has_packet = false;
@@ -76,13 +85,9 @@ void engine_flow_reset(struct engine *e, struct flow *flow)
     if (has_packet)
         e->ops.verdict(e->ops.arg, last, VERDICT_RESET);
     else
-        e->ops.revoke(e->ops.arg, &(struct engine_live) {
-                                      .src = flow->key.client,
-                                      .dst = flow->key.server,
-                                      .sport = flow->key.client_port,
-                                      .dport = flow->key.server_port,
-                                      .protocol = IPPROTO_TCP,
-                                  });
+        e->ops.revoke(e->ops.arg, &reset.live);
+    reset.is_client_told = has_packet;
+    e->ops.reset_server(e->ops.arg, &reset);
     flow_calm(&e->flows, flow);
     flow_drop_streams(&e->flows, flow);
     flow_set_state(&e->flows, flow, FLOW_REFUSED, e->now->mono_us);

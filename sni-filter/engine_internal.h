@@ -131,6 +131,7 @@ void engine_tcp_inbound(struct engine *e, const struct packet_meta *meta,
 
 /* engine_time.c */
 uint64_t engine_tcp_tick(struct engine *e); /* time until the next deadline, us */
+void engine_tcp_recheck(struct engine *e);  /* another policy is in force */
 
 /* engine_dns.c */
 void engine_dns_udp(struct engine *e, const struct ip_packet *packet, uint32_t source_tag);

@@ -116,6 +116,14 @@ static void take_syn(struct engine *e, const struct packet_meta *meta,
                        VERDICT_ACCEPT | (s.name[0] != '\0' ? engine_name_tag(s.name) : 0));
 }
 
+/* The sequence number next to seq whose low bits follow isn. */
+static uint32_t client_start(uint32_t isn, uint32_t seq)
+{
+    uint32_t behind = (seq - (isn + 1)) & MARK_VALUE_MASK;
+
+    return behind <= MARK_VALUE_MASK / 2 ? seq - behind : seq + (MARK_VALUE_MASK + 1 - behind);
+}
+
 /* The flow that a payload belongs to; NULL when the packet has got its verdict. */
 static struct flow *flow_of(struct engine *e, const struct packet_meta *meta,
                             const struct ip_packet *packet, uint32_t source_tag)
@@ -149,6 +157,7 @@ static struct flow *flow_of(struct engine *e, const struct packet_meta *meta,
         return NULL;
     }
     flow->isn = isn;
+    flow->client_start = client_start(isn, packet->seq);
     flow->server_start = packet->ack;
     return flow;
 }
@@ -212,6 +221,7 @@ static void end_revoked(struct engine *e, const struct packet_meta *meta,
                                                   .protocol = IPPROTO_TCP },
                                         .seq = packet->seq,
                                         .ack = packet->ack,
+                                        .is_client_told = true,
                                     });
 }
 

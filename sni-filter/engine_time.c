@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Deadlines: clients that stall, hellos that do not come, answers that do not come.
+ * Deadlines: clients that stall, hellos that do not come, answers that do not come. And what a
+ * new policy means for hellos that are half read: one that nothing can allow any more ends.
+ * (Connections whose hello has been judged are known to the kernel, and revoked by its list.)
  */
 #include "sni-filter/engine_internal.h"
 
@@ -62,4 +64,21 @@ uint64_t engine_tcp_tick(struct engine *e)
     if (table->stalls.oldest != FLOW_NONE)
         return STALL_US - (e->now->mono_us - table->flows[table->stalls.oldest].last_new_us);
     return table->nr_used > 0 || e->fold.nr_used > 0 ? 100000 : 1000000;
+}
+
+void engine_tcp_recheck(struct engine *e)
+{
+    struct flow_table *table = &e->flows;
+
+    for (uint32_t tag = 1; tag < e->nr_agents; tag++) {
+        uint32_t i = table->agents[tag].lists[FLOW_OPEN].oldest;
+
+        while (i != FLOW_NONE) {
+            struct flow *flow = &table->flows[i];
+
+            i = flow->by_state.newer; /* refusing takes it out of the list */
+            if (!judge_may_send_hello(e, tag, &flow->key.server, flow->key.server_port))
+                engine_flow_refuse(e, flow, REASON_POLICY_CHANGED, "its hello was half read");
+        }
+    }
 }

@@ -51,6 +51,7 @@ struct flow {
     bool is_pin_sent; /* the packet that ends the first hello has gone, with VERDICT_PIN */
     uint32_t source_tag;
     uint32_t isn;          /* of the client, low 28 bits */
+    uint32_t client_start; /* sequence number of the client's first byte */
     uint32_t server_start; /* sequence number of the server's first byte */
     struct stream client, server;
     uint32_t record_at; /* client stream: offset of the record header to be read next */

@@ -32,6 +32,7 @@
 
 #define ORDERS_PER_ROUND 1024
 #define REPLIES_MAX      32
+#define RESETS_MAX       64
 #define RETRY_MS         1 /* when the ring was full for an entry of a dump */
 #define NOTICE_SECONDS   10
 
@@ -46,6 +47,8 @@ struct packet_side {
     struct wire_order order;
     struct reply replies[REPLIES_MAX];
     size_t nr_replies;
+    struct engine_reset resets[RESETS_MAX];
+    size_t nr_resets;
     uint32_t nr_live;
     bool is_end_due;
     uint64_t nr_ring_full, nr_bound_failed, nr_revoke_failed;
@@ -120,6 +123,15 @@ static void note_bound(struct packet_side *side, int rc)
     side->last_error = rc;
 }
 
+static void note_revoked(struct packet_side *side, int rc)
+{
+    if (rc >= 0)
+        return;
+    /* The next segment of either end is answered by a reset: later, not open. */
+    side->nr_revoke_failed++;
+    side->last_error = rc;
+}
+
 static void send_replies(struct packet_side *side)
 {
     note_bound(side, bound_set_commit(side->io.bound));
@@ -141,13 +153,27 @@ static void gather_reply(struct packet_side *side)
     memcpy(reply->message, side->order.message, reply->len);
 }
 
-static void note_reset(struct packet_side *side, int rc)
+/* What was revoked by them is known to the kernel before the resets, which rules let out only
+ * then. */
+static int send_resets(struct packet_side *side)
 {
-    if (rc >= 0)
-        return;
-    /* The server's next segment is answered by a reset: later, not open. */
-    side->nr_revoke_failed++;
-    side->last_error = rc;
+    int rc = queue_flush(side->io.queue);
+
+    if (rc < 0)
+        return rc;
+    note_revoked(side, conntrack_flush(side->io.ct));
+    for (size_t i = 0; i < side->nr_resets; i++)
+        note_revoked(side, tcp_reset_send(&side->resets[i]));
+    side->nr_resets = 0;
+    return 0;
+}
+
+static int gather_reset(struct packet_side *side)
+{
+    int rc = side->nr_resets == RESETS_MAX ? send_resets(side) : 0;
+
+    side->resets[side->nr_resets++] = side->order.reset;
+    return rc;
 }
 
 /* Empty sets are a promise (a reload): unless there are none at all, failing ends the program.
@@ -193,8 +219,7 @@ static int carry_out(struct packet_side *side)
     case WIRE_REVOKE:
         return conntrack_revoke(side->io.ct, &order->live);
     case WIRE_RESET_SERVER:
-        note_reset(side, tcp_reset_send(&order->reset));
-        return 0;
+        return gather_reset(side);
     }
     return -EPROTO;
 }
@@ -202,17 +227,11 @@ static int carry_out(struct packet_side *side)
 /* Let go what the orders of one round have gathered. */
 static int flush_all(struct packet_side *side)
 {
-    int rc = queue_flush(side->io.queue), revoke_rc;
+    int rc = send_resets(side); /* and verdicts and revocations */
 
-    if (rc < 0)
-        return rc;
-    send_replies(side);
-    revoke_rc = conntrack_flush(side->io.ct);
-    if (revoke_rc < 0) {
-        side->nr_revoke_failed++;
-        side->last_error = revoke_rc;
-    }
-    return 0;
+    if (rc == 0)
+        send_replies(side);
+    return rc;
 }
 
 static void take_orders(struct packet_side *side)

@@ -12,7 +12,13 @@
 #define IPV6_TRANSPARENT 75
 #endif
 
-enum { REPAIR_ON = 1, REPAIR_OFF_NO_WINDOW_PROBE = -1, RECEIVE_QUEUE = 1, SEND_QUEUE = 2 };
+enum {
+    REPAIR_ON = 1,
+    REPAIR_OFF = 0, /* a window probe is sent: an empty segment */
+    REPAIR_OFF_NO_WINDOW_PROBE = -1,
+    RECEIVE_QUEUE = 1,
+    SEND_QUEUE = 2,
+};
 
 static socklen_t address(const struct addr *addr, uint16_t port, struct sockaddr_storage *out)
 {
@@ -59,7 +65,8 @@ static bool assume(int fd, const struct engine_reset *reset)
            bind(fd, (const void *)&client, client_len) == 0 &&
            set_queue(fd, SEND_QUEUE, reset->seq) && set_queue(fd, RECEIVE_QUEUE, reset->ack) &&
            connect(fd, (const void *)&server, server_len) == 0 &&
-           set(fd, IPPROTO_TCP, TCP_REPAIR, REPAIR_OFF_NO_WINDOW_PROBE);
+           set(fd, IPPROTO_TCP, TCP_REPAIR,
+               reset->is_client_told ? REPAIR_OFF_NO_WINDOW_PROBE : REPAIR_OFF);
 }
 
 int tcp_reset_send(const struct engine_reset *reset)

@@ -11,8 +11,10 @@
  * By a socket in repair mode (tcp(7), TCP_REPAIR) that is given the connection's addresses and
  * sequence numbers and closed: the kernel sends a RST whose sequence number is the one that the
  * server expects next, which it must be (RFC 5961 section 3.2). Needs CAP_NET_ADMIN alone. The
- * output rules let it out because the connection's conntrack mark is CT_REVOKED. Returns 0 or
- * -errno.
+ * output rules let it out because the connection's conntrack mark is CT_REVOKED.
+ *
+ * When the client is not told yet, a window probe goes before it: the output rules reject that
+ * with a reset, which goes to the client. Returns 0 or -errno.
  */
 MUST_CHECK int tcp_reset_send(const struct engine_reset *reset);
 

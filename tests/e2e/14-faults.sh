@@ -208,7 +208,7 @@ raw_chat 203.0.113.40 &
 chat=$!
 raw 203.0.113.10 allowed.test --pq --cuts 700 --pause 2 >"$T/half-allowed" &
 half_allowed=$!
-raw 203.0.113.12 other.test --pq --cuts 700 --pause 2 >"$T/half-gone" &
+in_in /usr/bin/python3 "$SUPPORT/rawtls.py" 203.0.113.12 other.test --pq --cuts 700 --pause 30 >"$T/half-gone" &
 half_gone=$!
 sleep 0.7
 echo 'this is not { a rule' >>"$T/policy/allowlist"
@@ -221,17 +221,25 @@ log_mark
 reloaded=$(date +%s.%N)
 kill -HUP "$GW_PID"
 check_log 'the new policy is in force' event=policy verdict!=deny
+check 'a half-read hello and a download that are no longer allowed are reset at the client' \
+    retry "${LOG_WAIT:-3}" is_closed "$NS_IN" dst 203.0.113.12
+check 'and at the server' retry "${LOG_WAIT:-3}" is_closed "$NS_OUT" src 203.0.113.12
+both=$(date +%s.%N)
 wait "$chat" "$gone"
 gone_status=$?
 passed_ms() { awk -v a="$reloaded" -v b="$1" -v m="${FAST_MS:-1000}" 'BEGIN { d = (b - a) * 1000; print d " ms"; exit !(d >= 0 && d <= m) }'; }
+check 'all of it within 1 s' passed_ms "$both"
 check_has 'a connection that is no longer allowed is reset at the client' Connection cat "$T/chat"
 check 'within 1 s' passed_ms "$(cut -d' ' -f2 "$T/chat")"
-check_has 'and at the server' ConnectionResetError retry 2 grep -m 1 ConnectionResetError "$T/rawd.log"
+check_has 'and at the server' ConnectionResetError retry "${LOG_WAIT:-3}" grep -m 1 ConnectionResetError "$T/rawd.log"
 check 'so is a download' test "$gone_status" -ne 0
 check_log 'that is logged' reason=policy-changed verdict=deny name=other.test
-wait "$half_allowed" "$half_gone"
+check_log 'and so is the half-read hello' reason=policy-changed verdict=deny event=tls dst=203.0.113.12
+wait "$half_allowed"
+kill "$half_gone" 2>/dev/null
+wait "$half_gone"
 check_has 'a half-read hello that is still allowed goes on' served cat "$T/half-allowed"
-check 'a half-read hello that is no longer allowed does not' never grep -q served "$T/half-gone"
+check 'the other one does not' never grep -q served "$T/half-gone"
 wait_downloads
 result $? 'downloads that are still allowed are whole'
 check_denied 'a name that is no longer allowed' 'event=dns name=other.test' curl_in https://other.test/

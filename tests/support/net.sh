@@ -34,6 +34,24 @@ spawn() {
     PIDS+=($!)
 }
 
+# established NAMESPACE src|dst ADDRESS - lists what is connected from or to it
+established() {
+    local address=$3
+
+    case $address in *:*) address="[$address]" ;; esac
+    ip netns exec "$1" ss -Htn state established "$2" "$address"
+}
+
+# is_connected, is_closed NAMESPACE src|dst ADDRESS
+is_connected() { established "$@" | grep .; }
+is_closed() {
+    local list
+
+    list=$(established "$@") || return 1
+    echo "$list"
+    [ -z "$list" ]
+}
+
 # is_running PID - it is there, and not only waiting to be collected
 is_running() {
     local stat

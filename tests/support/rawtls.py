@@ -112,6 +112,9 @@ def connect(args, first):
     if args.source:
         s.setsockopt(socket.IPPROTO_IPV6, 78, 1)  # IPV6_FREEBIND
         s.bind((args.source, 0))
+    if args.sport:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("", args.sport))
     if args.tfo:
         s.settimeout(None)  # else it only begins to connect
         sent = s.sendto(first, socket.MSG_FASTOPEN, (args.address, args.port))
@@ -202,6 +205,7 @@ def main():
     parser.add_argument("--mptcp", action="store_true")
     parser.add_argument("--ttl", type=int)
     parser.add_argument("--source", help="IPv6 address, need not be ours")
+    parser.add_argument("--sport", type=int, help="the client's port")
     parser.add_argument("--wait", type=float, default=4)
     args = parser.parse_args()
     data = first_bytes(args)

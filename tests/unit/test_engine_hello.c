@@ -303,6 +303,9 @@ static void a_hello_whose_pieces_have_all_gone_is_revoked_at_the_deadline(void *
     rig_wait(&rig, 10000000);
     assert_int_equal(rig.nr_revoked, 1);
     assert_int_equal(rig.revoked[0].sport, c.client_port);
+    assert_int_equal(rig.nr_resets, 1);
+    assert_int_equal(rig.reset.seq, c.isn + 1 + 10);
+    assert_false(rig.reset.is_client_told);
 }
 
 static void what_is_not_tls_is_refused_at_its_first_byte(void **state)

@@ -77,6 +77,83 @@ static void a_segment_of_a_revoked_connection_ends_it_at_both_ends_once(void **s
     assert_int_equal(rig.nr_records, 0);
 }
 
+/* The sequence number that the server expects is the last one that was let go, whatever part of
+ * it the conntrack mark holds. */
+static void a_denial_is_told_to_the_server_where_its_stream_ends(void **state)
+{
+    static const uint32_t isns[] = { 1,          MARK_VALUE_MASK, MARK_VALUE_MASK - 5,
+                                     0xffffffff, 0xfffffffa,      0x7ffffff0 };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(isns); i++) {
+        size_t len = make_hello("blocked.test", 0, hello, sizeof(hello));
+        struct rig_conn c = rig_conn(GOOD, 443);
+
+        c.isn = isns[i];
+        c.mark = CT_OPEN | (c.isn & MARK_VALUE_MASK);
+        rig.nr_resets = 0;
+        rig_client(&rig, &c, 0, hello, 20);
+        rig_wait(&rig, 30000); /* these are let go */
+        rig_client(&rig, &c, 30, hello + 30, len - 30);
+        assert_int_equal(rig.nr_resets, 0);
+        assert_int_equal(state_of(rig_client(&rig, &c, 20, hello + 20, 10)), 0);
+        assert_int_equal(rig.nr_resets, 1);
+        assert_int_equal(rig.reset.seq, c.isn + 1 + 20);
+        assert_int_equal(rig.reset.ack, c.server_isn + 1);
+        assert_true(rig.reset.is_client_told);
+        assert_int_equal(rig.reset.live.sport, c.client_port);
+        assert_int_equal(rig.nr_revoked, 0);
+    }
+}
+
+static void half_a_hello(struct rig_conn *c, const char *server)
+{
+    *c = rig_conn(server, 443);
+    make_hello("allowed.test", 0, hello, sizeof(hello));
+    rig_client(&rig, c, 0, hello, 20);
+    rig_wait(&rig, 30000);
+}
+
+static void a_half_read_hello_that_no_rule_can_allow_any_more_ends_at_both_ends(void **state)
+{
+    struct rig_conn gone, stays;
+
+    (void)state;
+    half_a_hello(&gone, GOOD);
+    half_a_hello(&stays, OTHER);
+    rig.nr_records = 0;
+    rig_policy(&rig, "*.wild.test\n");
+    assert_int_equal(rig.nr_revoked, 1);
+    assert_int_equal(rig.revoked[0].sport, gone.client_port);
+    assert_int_equal(rig.nr_resets, 1);
+    assert_int_equal(rig.reset.live.sport, gone.client_port);
+    assert_false(rig.reset.is_client_told);
+    assert_int_equal(rig.nr_records, 1);
+    assert_int_equal(rig_last(&rig)->reason, REASON_POLICY_CHANGED);
+    assert_int_equal(rig_last(&rig)->verdict, RECORD_DENY);
+    rig_policy(&rig, "");
+    assert_int_equal(rig.nr_resets, 2);
+    assert_int_equal(rig.reset.live.sport, stays.client_port);
+}
+
+static void of_what_is_held_of_such_a_hello_nothing_goes(void **state)
+{
+    struct rig_conn c = rig_conn(GOOD, 443);
+    uint32_t first, second;
+
+    (void)state;
+    make_hello("allowed.test", 0, hello, sizeof(hello));
+    first = rig_client(&rig, &c, 0, hello, 20);
+    second = rig_client(&rig, &c, 20, hello + 20, 20);
+    rig_policy(&rig, "other.test\n");
+    assert_int_equal(rig.verdict[first], 0);
+    assert_int_equal(state_of(second), VERDICT_RESET);
+    assert_int_equal(rig.nr_revoked, 0);
+    assert_int_equal(rig.nr_resets, 1);
+    assert_true(rig.reset.is_client_told);
+    assert_int_equal(rig.reset.seq, c.isn + 1);
+}
+
 /* --- SYN and what is no connection ----------------------------------------------------------
  */
 
@@ -194,6 +271,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(reused_ports_begin_a_connection_of_their_own),
         CASE(a_segment_of_a_revoked_connection_ends_it_at_both_ends_once),
+        CASE(a_denial_is_told_to_the_server_where_its_stream_ends),
+        CASE(a_half_read_hello_that_no_rule_can_allow_any_more_ends_at_both_ends),
+        CASE(of_what_is_held_of_such_a_hello_nothing_goes),
         CASE(a_syn_is_judged_by_address_and_port),
         CASE(a_syn_with_data_is_dropped_without_a_reset),
         CASE(a_second_syn_must_repeat_the_first_ones_number),

@@ -16,7 +16,7 @@ import rawtls  # noqa: E402
 
 
 class Args:
-    source = tfo = mptcp = hrr = None
+    source = sport = tfo = mptcp = hrr = None
     ttl = segment = pause = 0
     port, wait = 443, 2
 

@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# What is refused ends at both ends: its server is told, without a byte of payload, and the same ports are good
+# for another connection at once. So do hellos that do not come, and those that a new policy cannot allow.
+# shellcheck disable=SC2317 # functions that check calls
+
+. "$(dirname "$0")/../support/e2e.sh"
+
+e2e_begin
+web_up && resolver_up || exit 1
+expect_allowed allowed.test 203.0.113.10 2001:db8::10
+expect_allowed other.test 203.0.113.12 2001:db8::12
+# the first part of a hello that did not go on
+expect_released 203.0.113.10 443 1448
+expect_released 203.0.113.12 443 1448
+expect_released 2001:db8::12 443 1448
+gw_policy <<'END'
+allowed.test
+other.test
+END
+gw_start || exit 1
+
+raw() { in_in /usr/bin/python3 "$SUPPORT/rawtls.py" "$@"; }
+never() { ! "$@"; }
+# both_ends SENTENCE ADDRESS - no connection to it is left at either end, at once
+both_ends() {
+    check "$1: its client is told at once" retry "$AT_ONCE" is_closed "$NS_IN" dst "$2"
+    check "$1: its server is told at once" retry "$AT_ONCE" is_closed "$NS_OUT" src "$2"
+}
+AT_ONCE=$((${FAST_MS:-1000} / 1000))
+
+for name in allowed other; do
+    check "$name.test is looked up" in_in dig +short "$name.test" A "$name.test" AAAA
+done
+
+# a hello that does not go on is given up after 10 s, though nothing more of it comes
+in_in /usr/bin/python3 "$SUPPORT/rawtls.py" 203.0.113.10 allowed.test --pq --cuts 700 --pause 60 >"$T/slow" 2>&1 &
+slow=$!
+check 'a hello begins' retry 5 is_connected "$NS_IN" dst 203.0.113.10
+begin=$(now_ms)
+
+# --- refused by its name
+
+PORT=41000
+for address in 203.0.113.12 2001:db8::12; do
+    check "a denied name at $address is refused" never raw "$address" denied.test --sport $((++PORT))
+    both_ends "a denied name at $address" "$address"
+    check "an allowed name between the same ports is served at once" raw "$address" other.test --sport $PORT
+    check 'a denied one in many segments is refused' never raw "$address" denied.test --pq --cuts 100,700 --sport $((++PORT))
+    check 'and again an allowed one between the same ports' raw "$address" other.test --sport $PORT
+done
+is_plain && e2e_end
+
+# --- a policy that cannot allow what is half read
+
+for address in 203.0.113.12 2001:db8::12; do
+    in_in /usr/bin/python3 "$SUPPORT/rawtls.py" "$address" other.test --pq --cuts 700 --pause 60 >"$T/half" 2>&1 &
+    half+=($!)
+    check "a hello to $address is half read" retry 5 is_connected "$NS_IN" dst "$address"
+done
+sleep 0.2 # its first part is released
+gw_policy <<<'allowed.test'
+gw_reload
+for address in 203.0.113.12 2001:db8::12; do
+    both_ends "a half-read hello to $address that nothing can allow any more" "$address"
+    check_log 'that is logged' event=tls verdict=deny reason=policy-changed "dst=$address"
+done
+
+# --- the one from above
+
+log_mark
+check 'a hello that does not go on ends' retry 30 is_closed "$NS_IN" dst 203.0.113.10
+OUT="$(($(now_ms) - begin)) ms"
+[ $(($(now_ms) - begin)) -ge 8000 ]
+result $? 'after its time'
+both_ends 'a hello that does not go on' 203.0.113.10
+check_log 'that is logged' event=tls verdict=deny reason=hello-timeout
+kill "$slow" "${half[@]}" 2>/dev/null
+wait "$slow" "${half[@]}" 2>/dev/null
+e2e_end
