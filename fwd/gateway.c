@@ -309,6 +309,19 @@ static void look_at_upstreams(struct gateway *gateway)
         gateway_send_setup(gateway);
 }
 
+/* One that comes back under the same name has another index: the ruleset is not for it. */
+static void look_at_interfaces(struct gateway *gateway)
+{
+    const struct ruleset_wish *wish = &gateway->wanted.wish;
+    const struct ruleset_if *const both[] = { &wish->internal, &wish->external };
+
+    for (size_t i = 0; i < ARRAY_LEN(both); i++)
+        if (!net_is_there(both[i])) {
+            gateway->lost = both[i];
+            gateway->is_over = true;
+        }
+}
+
 /* What is due by the clock, or was put off. Returns milliseconds until it must be called again.
  */
 static int tick(struct gateway *gateway)
@@ -319,8 +332,10 @@ static int tick(struct gateway *gateway)
         gateway_start_filter(gateway);
     if (gateway->mute_ms != 0 && now >= gateway->mute_ms)
         gateway_kill_filter(gateway, "it closed its pipe and goes on");
-    if (now >= gateway->next_look_ms)
+    if (now >= gateway->next_look_ms) {
+        look_at_interfaces(gateway);
         look_at_upstreams(gateway);
+    }
     control_tick(&gateway->control, now);
     if (!gateway->is_policy_sent && gateway->is_reload_due)
         gateway_reload(gateway);
@@ -397,9 +412,16 @@ bool gateway_run(const char *config_path, struct err *err)
         dismiss_filter(gateway);
         gateway_record_start(gateway);
         gateway_record(gateway, EVENT_STOP, RECORD_NO_VERDICT, gateway->policy.id,
-                       "stopped; the network namespace is left closed");
+                       "%s%sstopped; the network namespace is left closed",
+                       gateway->lost ? gateway->lost->name : "",
+                       gateway->lost ? " is gone; " : "");
         log_info("event=stop");
     }
+    if (gateway->lost)
+        is_run = err_set(err, ENODEV,
+                         "interface %s (index %u) is gone: expected it for as long as the "
+                         "gateway runs",
+                         gateway->lost->name, gateway->lost->index);
     finish(gateway);
     free(gateway);
     return is_run;

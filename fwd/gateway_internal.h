@@ -37,9 +37,10 @@ struct gateway {
 
     bool is_started; /* the record "start" is written */
     bool is_forwarding;
-    bool is_over;          /* SIGTERM */
+    bool is_over;                  /* SIGTERM, or what the gateway stands between is gone */
+    const struct ruleset_if *lost; /* that interface, or NULL */
     uint64_t mute_ms;      /* when a filter that closed its pipe is killed; 0: not to be */
-    uint64_t next_look_ms; /* at the resolv.conf */
+    uint64_t next_look_ms; /* at the resolv.conf and the interfaces */
 };
 
 uint64_t now_ms(void);

@@ -163,3 +163,10 @@ bool net_setup(const struct conf *conf, const struct ruleset_if *internal,
                        internal->name);
     return true;
 }
+
+bool net_is_there(const struct ruleset_if *interface)
+{
+    char name[IF_NAMESIZE];
+
+    return if_indextoname(interface->index, name) != NULL;
+}

@@ -39,4 +39,8 @@ MUST_CHECK bool sysctl_prepare(const struct ruleset_if *internal,
 /** sysctl_forwarding - switch forwarding of both families on or off; true when it is so */
 MUST_CHECK bool sysctl_forwarding(bool is_on, struct err *err);
 
+/** net_is_there - does the interface still exist in this network namespace, by its index? Its
+ * rules match nothing else. */
+bool net_is_there(const struct ruleset_if *interface);
+
 #endif

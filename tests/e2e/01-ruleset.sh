@@ -91,4 +91,18 @@ in_gw sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 check_fast 'and lets nothing through when somebody else switches forwarding on' 3000 \
     in_in ping -c 1 -W 1 "$OUT4"
 differs 'a stopped gateway' 'chain decide is missing'
+
+# --- an interface is taken away
+
+ended() { ! is_running "$GW_PID"; }
+gw_start
+check 'the gateway runs again' in_gw grep -qx 1 /proc/sys/net/ipv4/ip_forward
+ip -n "$NS_GW" link del gwin
+check 'it ends when an interface is taken away' retry 10 ended
+wait "$GW_PID" 2>/dev/null
+result $(($? != 1)) 'with status 1'
+GW_PID=
+check_has 'and says which' 'fwd: interface gwin (index ' grep -a 'is gone' "$T/fwd.err"
+check_log 'so does the log' event=stop 'detail~^gwin is gone'
+check 'it leaves forwarding off' in_gw grep -qx 0 /proc/sys/net/ipv4/ip_forward
 e2e_end
