@@ -35,12 +35,15 @@ FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 BENCHES := $(wildcard tests/bench/bench_*.c)
 ALL_C   := $(MODULES) $(MAINS) $(UNITS) $(FUZZERS) $(BENCHES)
 ALL_H   := $(wildcard common/*.h fwd/*.h sni-filter/*.h ctl/*.h tests/support/*.h)
-SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh) .ci/run
+SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh compose/*.sh proxy-image/*.sh) tests/docker/prepare .ci/run
 
 PROGRAMS = $(BUILD)/fwd $(BUILD)/sni-filter $(BUILD)/secctl
 
 .PHONY: all
 all: $(PROGRAMS)
+# for an image: what the gateway runs
+.PHONY: programs
+programs: $(BUILD)/fwd $(BUILD)/sni-filter
 
 .PHONY: help
 help:
@@ -48,6 +51,8 @@ help:
 
 ## make              build/fwd, build/sni-filter, build/secctl
 ## make image-root   build/gateway-root.tar: the gateway's root file system, for an image without a shell
+## make images       the images of the gateway and of the agent, for the Docker engine of this machine
+## make base-image   debian:bookworm-slim by debootstrap, where no image registry can be reached
 ## make demo         see it work: a small internet in namespaces, allowed and denied names
 ## make test         everything below but fuzz
 ## make deps         install what building and testing need (Debian, Ubuntu)
@@ -55,6 +60,7 @@ help:
 ## make check        unit tests under gcc and clang, with address and undefined-behaviour sanitizers
 ## make cli          the programs' command lines, good and bad input
 ## make e2e          real clients and servers through the gateway, in network namespaces
+## make docker       the stack on Docker engines of their own
 ## make vm           a set of them on Debian's stock kernel, in qemu
 ## make bench        figures against plain forwarding
 ## make fuzz         every fuzz target for FUZZ_SECONDS
@@ -94,6 +100,12 @@ $(BUILD)/secctl: $(BUILD)/plain/ctl/main.o $(BUILD)/plain/modules.a
 image-root: all
 	proxy-image/rootfs.sh $(BUILD) $(BUILD)/gateway-root.tar
 
+.PHONY: images base-image
+images: image-root
+	BUILD=$(abspath $(BUILD)) compose/images.sh
+base-image:
+	compose/base-image.sh
+
 # --- tests -------------------------------------------------------------------------------
 
 # Tests against recorded bytes run when this names a folder that holds them.
@@ -101,7 +113,7 @@ export SECCTL_RECORDINGS ?= $(patsubst %/,%,$(dir $(firstword $(wildcard $(CURDI
 
 UNIT_RUN = set -e; for t in $(patsubst tests/unit/%.c,$(BUILD)/$(1)/%,$(UNITS)); do tests/unit/run $$t; done
 
-.PHONY: unit check check-gcc check-clang cli e2e vm bench test demo deps
+.PHONY: unit check check-gcc check-clang cli e2e docker vm bench test demo deps
 unit: $(UNITS:tests/unit/%.c=$(BUILD)/plain/%)
 	@$(call UNIT_RUN,plain)
 check-gcc: $(UNITS:tests/unit/%.c=$(BUILD)/gcc-san/%)
@@ -114,6 +126,8 @@ cli: all
 	tests/run.sh cli
 e2e: all
 	tests/run.sh e2e
+docker: all
+	tests/run.sh docker
 vm: all
 	tests/run.sh vm
 bench: all $(BENCHES:tests/bench/%.c=$(BUILD)/plain/%)

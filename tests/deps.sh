@@ -12,7 +12,8 @@ PACKAGES="gcc clang make pkg-config git ca-certificates
     nginx-light unbound dnsmasq-base openssh-server openssl
     curl wget openssh-client nodejs default-jdk-headless python3 python3-jsonschema dnsutils iputils-ping
     netcat-openbsd tcpdump tshark
-    qemu-system-x86 busybox-static virtiofsd"
+    qemu-system-x86 busybox-static virtiofsd
+    docker.io docker-cli debootstrap debian-archive-keyring"
 
 # provided PACKAGE - is it installed, or another that provides it?
 provided() {
@@ -20,6 +21,8 @@ provided() {
     dnsutils) set -- bind9-dnsutils ;; # a name that newer releases only provide
     nodejs) command -v node >/dev/null && return ;;
     default-jdk-headless) command -v javac >/dev/null && return ;;
+    docker.io) command -v dockerd >/dev/null && command -v containerd >/dev/null && return ;; # or Docker's own packages
+    docker-cli) command -v docker >/dev/null && return ;;
     virtiofsd) [ -x /usr/libexec/virtiofsd ] || [ -x /usr/lib/qemu/virtiofsd ] && return ;;
     esac
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -48,10 +51,13 @@ if [ ! -e /usr/sbin/policy-rc.d ]; then
     trap 'rm -f "$LOG" /usr/sbin/policy-rc.d' EXIT
 fi
 apt-get update -qq >"$LOG" 2>&1 || fail "apt-get update: $(tail -n 3 "$LOG")"
-# Debian 12 has virtiofsd in qemu's package
+# Debian 12 has virtiofsd in qemu's package, and docker in docker.io
 wanted=()
 for package in "${missing[@]}"; do
-    if [ "$package" != virtiofsd ] || apt-cache show virtiofsd >/dev/null 2>&1; then wanted+=("$package"); fi
+    case $package in
+    virtiofsd | docker-cli) apt-cache show "$package" >/dev/null 2>&1 || continue ;;
+    esac
+    wanted+=("$package")
 done
 [ "${#wanted[@]}" -gt 0 ] || exit 0
 apt-get install -y -qq --no-install-recommends "${wanted[@]}" >"$LOG" 2>&1 </dev/null ||

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# run.sh all|unit|style|cli|e2e|vm|bench... [SCRIPT...] - run tests and count them
+# run.sh all|unit|style|cli|e2e|docker|vm|bench [SCRIPT...] - run tests and count them
 #
 # Every end-to-end script runs twice: with the gateway, and with plain forwarding in its place, where its
 # capture check has to find what the gateway kept back (status 42).
@@ -123,15 +123,31 @@ run_style() {
     step 'the linters find nothing' make --no-print-directory lint
 }
 
-run_e2e() {
+# run_twice SCRIPT... - with the gateway and without
+run_twice() {
     local script
 
-    [ $# -gt 0 ] || set -- tests/support/selftest.sh tests/e2e/[0-9]*.sh
     for script; do
         run_script "$script"
         # what has no gateway in it says so
         grep -q '^# no counter-check' "$script" || run_counter "$script"
     done
+}
+
+run_e2e() {
+    [ $# -gt 0 ] || set -- tests/support/selftest.sh tests/e2e/[0-9]*.sh
+    run_twice "$@"
+}
+
+run_docker() {
+    local engine
+
+    [ $# -gt 0 ] || set -- tests/docker/[0-9]*.sh
+    step 'the gateway has a root file system' make --no-print-directory image-root
+    for engine in system trixie sid; do
+        step "engine $engine and its images are there" tests/docker/prepare "$engine"
+    done
+    SECONDS_MAX=${SECONDS_MAX:-600} run_twice "$@"
 }
 
 run_scripts() { # FOLDER [SCRIPT...]
@@ -175,6 +191,7 @@ main() {
         run_style
         run_scripts cli
         run_e2e
+        run_docker
         run_vm
         run_bench
         ;;
@@ -182,10 +199,11 @@ main() {
     style) run_style ;;
     cli) run_scripts cli "$@" ;;
     e2e) run_e2e "$@" ;;
+    docker) run_docker "$@" ;;
     vm) run_vm "$@" ;;
     bench) run_bench ;;
     *)
-        echo "run.sh: $what: expected all, unit, style, cli, e2e, vm or bench" >&2
+        echo "run.sh: $what: expected all, unit, style, cli, e2e, docker, vm or bench" >&2
         exit 2
         ;;
     esac

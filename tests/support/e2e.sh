@@ -34,7 +34,7 @@ e2e_cleanup() {
     local status=$?
 
     trap '' INT TERM HUP PIPE
-    net_down 2>/dev/null
+    "${E2E_DOWN:-net_down}" 2>/dev/null
     if [ -n "${KEEP:-}" ]; then
         note "kept: $T"
     else
@@ -55,7 +55,7 @@ e2e_begin() {
         T=
         exit 1
     }
-    net_up && capture_up || exit 1
+    "${E2E_UP:-net_up}" && capture_up || exit 1
     # the test's CA, as the machine's own would be known to clients
     export SSL_CERT_FILE=$T/ca.crt CURL_CA_BUNDLE=$T/ca.crt GIT_SSL_CAINFO=$T/ca.crt NODE_EXTRA_CA_CERTS=$T/ca.crt
     # shellcheck disable=SC2031 # it is this shell whose environment counts
