@@ -8,8 +8,9 @@
 /* Exit statuses. */
 enum {
     EXIT_DONE = 0,
-    EXIT_FAILED = 1, /* *err says why, unless its text is empty */
-    EXIT_USAGE = 2,  /* likewise */
+    EXIT_FAILED = 1,  /* *err says why, unless its text is empty */
+    EXIT_USAGE = 2,   /* likewise */
+    EXIT_DIFFERS = 3, /* the state is not the one that was asked for; likewise */
 };
 
 /* One command of secctl. argv[0] is its name. */
@@ -20,6 +21,9 @@ struct cmd {
     int (*run)(int argc, char **argv, struct err *err);
 };
 
+int ctl_allow(int argc, char **argv, struct err *err);
+int ctl_deny(int argc, char **argv, struct err *err);
+int ctl_reload(int argc, char **argv, struct err *err);
 int ctl_check(int argc, char **argv, struct err *err);
 
 #endif

@@ -14,6 +14,12 @@ static int cmd_help(int argc, char **argv, struct err *err);
 static int cmd_version(int argc, char **argv, struct err *err);
 
 static const struct cmd commands[] = {
+    { "allow", "[--agent A] TARGET [SERVICE...] [intranet]",
+      "add a rule to the policy, in force at once", ctl_allow },
+    { "deny", "[--agent A] TARGET",
+      "take a target out of the policy, at once for live connections", ctl_deny },
+    { "reload", "", "put the policy folder in force as it is, and the host's resolver",
+      ctl_reload },
     { "check",
       "[--policy DIR | --allowlist FILE] [--agent A] [--json] [NAME[:PORT][/PROTO]...]",
       "which rule decides on a name or address; without one: is the policy well formed?",

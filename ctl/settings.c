@@ -302,14 +302,18 @@ static void print_warnings(const char *lines)
     }
 }
 
-bool settings_read(struct settings *settings, struct err *err)
+bool settings_folders(struct settings *settings, struct err *err)
 {
     settings_defaults(settings);
-    if (!folder_home(settings->home, err) ||
-        !path_join(settings->policy, settings->home, "policy", err) ||
-        !path_join(settings->env_file, settings->home, ".env", err) ||
-        !read_file(settings, err) || !read_environment(settings, err) ||
-        !settings_check(settings, err))
+    return folder_home(settings->home, err) &&
+           path_join(settings->policy, settings->home, "policy", err) &&
+           path_join(settings->env_file, settings->home, ".env", err);
+}
+
+bool settings_read(struct settings *settings, struct err *err)
+{
+    if (!settings_folders(settings, err) || !read_file(settings, err) ||
+        !read_environment(settings, err) || !settings_check(settings, err))
         return false;
     print_warnings(settings->warnings);
     return true;

@@ -66,6 +66,10 @@ const char *settings_key(size_t i);
 /** settings_check - what concerns several keys: the subnets must not be the same. Pure. */
 MUST_CHECK bool settings_check(const struct settings *settings, struct err *err);
 
+/** settings_folders - home, policy and env_file alone, for what needs no more: a slip in .env
+ * is no reason not to deny a name */
+MUST_CHECK bool settings_folders(struct settings *settings, struct err *err);
+
 /**
  * settings_read - home folder, .env, environment
  *
