@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cjson/cJSON.h>
 
@@ -11,16 +10,16 @@
 #include "common/policy.h"
 #include "common/record.h"
 #include "ctl/cmd.h"
+#include "ctl/settings.h"
 #include "ctl/target.h"
 
 #define ALLOWLIST_MAX  (16u << 20)
-#define DIR_HERE       "compose/policy"
 #define SERVICES_SHOWN 8
 
 struct check {
     const char *policy_dir, *allowlist, *agent_name;
     bool is_json;
-    char found_dir[4096];
+    struct settings settings; /* its folders, when the policy is secctl's own */
     struct policy *policy;
     unsigned agent;
 };
@@ -164,36 +163,6 @@ static bool print_json(const struct check *check, const struct verdict *verdicts
     return is_good || err_set(err, ENOMEM, "check: out of memory");
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-/* compose/policy below the current folder, else the user's own. */
-static bool find_policy_dir(struct check *check, struct err *err)
-{
-    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    size_t size = sizeof(check->found_dir);
-    int n;
-
-    check->policy_dir = DIR_HERE;
-    if (is_folder(DIR_HERE))
-        return true;
-    if (config && config[0] == '/')
-        n = snprintf(check->found_dir, size, "%s/secctl/policy", config);
-    else
-        n = snprintf(check->found_dir, size, "%s/.config/secctl/policy", home ? home : "");
-    check->policy_dir = check->found_dir;
-    return (n > 0 && (size_t)n < size && is_folder(check->found_dir)) ||
-           err_set(err, ENOENT,
-                   "no policy: neither " DIR_HERE
-                   " nor %s is a folder, expected one of them, or "
-                   "--policy DIR, or --allowlist FILE",
-                   check->found_dir);
-}
-
 static bool load_file(struct check *check, struct err *err)
 {
     struct policy_source source = { .file = check->allowlist };
@@ -212,8 +181,11 @@ static bool load_dir(struct check *check, struct err *err)
     struct policy_dir dir;
     struct err why;
 
-    if (!check->policy_dir && !find_policy_dir(check, err))
-        return false;
+    if (!check->policy_dir) {
+        if (!settings_folders(&check->settings, err))
+            return false;
+        check->policy_dir = check->settings.policy;
+    }
     if (!policy_dir_read(check->policy_dir, &dir, err))
         return false;
     check->policy = policy_new(dir.sources, dir.nr_sources, dir.ceiling, &why);
@@ -351,7 +323,7 @@ out:
 
 int ctl_check(int argc, char **argv, struct err *err)
 {
-    struct check check = { .policy = NULL };
+    static struct check check;
     int first = read_options(&check, argc, argv, err);
     int rc;
 

@@ -139,7 +139,7 @@ static bool take_given(const char *what, const char *path, char out[FOLDER_PATH_
 bool folder_home(char out[FOLDER_PATH_MAX], struct err *err)
 {
     const char *given = getenv("SECCTL_HOME");
-    char user[FOLDER_PATH_MAX];
+    char user[FOLDER_PATH_MAX], policy[FOLDER_PATH_MAX];
 
     if (home_given)
         return take_given("--home", home_given, out, err);
@@ -147,13 +147,12 @@ bool folder_home(char out[FOLDER_PATH_MAX], struct err *err)
         return take_given("SECCTL_HOME", given, out, err);
     if (find_in_tree(out))
         return true;
-    if (!user_folder(user, err))
+    if (!user_folder(user, err) || !path_join(policy, user, "policy", err))
         return false;
-    if (path_is_folder(user))
+    if (path_is_folder(policy))
         return path_resolve("home folder", user, out, err);
     return err_set(err, ENOENT,
-                   "no home folder: %s is none, expected it with policy/allowlist in it (a "
-                   "first one is in share/secctl of the installation: cp -r it there), or "
-                   "--home DIR",
-                   user);
+                   "no policy: %.200s is no folder, expected it with an allowlist in it "
+                   "(installed, share/secctl is a first %.200s: cp -r it there), or --home DIR",
+                   policy, user);
 }

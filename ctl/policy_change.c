@@ -111,6 +111,7 @@ static int write_and_tell(const struct policy_change *change, const struct polic
         break;
     }
     printf("%s\n", edit->said);
+    fflush(stdout); /* before what main() says of the rest */
     err_wrap(err, "the file is changed, but a running gateway was not told, expected \"secctl "
                   "reload\" when it can be");
     return EXIT_DIFFERS;

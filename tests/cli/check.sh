@@ -11,7 +11,7 @@ WORK=$(mktemp -d) || exit 1
 trap 'rm -rf "$WORK"' EXIT
 cd "$WORK" || exit 1
 export HOME=$WORK/home LC_ALL=C
-unset XDG_CONFIG_HOME
+unset XDG_CONFIG_HOME SECCTL_HOME
 
 # says SENTENCE STATUS EXPECTED ARGUMENT... - both streams together are EXPECTED
 says() {
@@ -126,17 +126,37 @@ says 'a rule outside the ceiling is an error that names the ceiling' 1 \
 rm p/ceiling
 says 'a policy that is not there is an error' 1 'secctl: read none/allowlist: No such file or directory' \
     check --policy none a.example
-says 'without a policy both default folders are named' 1 \
-    "secctl: no policy: neither compose/policy nor $HOME/.config/secctl/policy is a folder, expected one of them, or --policy DIR, or --allowlist FILE" \
+mkdir -p home/.config/secctl xdg/secctl compose own
+cp "$SECCTL" away
+INSTALLED=$WORK/away
+installed() { SECCTL=$INSTALLED says "$@"; }
+installed 'without a home folder the places are named' 1 \
+    "secctl: no policy: $HOME/.config/secctl/policy is no folder, expected it with an allowlist in it (installed, share/secctl is a first $HOME/.config/secctl: cp -r it there), or --home DIR" \
     check a.example
-mkdir -p home/.config/secctl xdg/secctl compose
 cp -r p home/.config/secctl/policy
-says "the user's own policy is found" 0 "$HOME/.config/secctl/policy: 10 rules, $ID" check
+installed "the user's own policy is found" 0 "$HOME/.config/secctl/policy: 10 rules, $ID" check
 cp -r p xdg/secctl/policy
-XDG_CONFIG_HOME=$WORK/xdg says 'XDG_CONFIG_HOME comes before ~/.config' 0 \
+XDG_CONFIG_HOME=$WORK/xdg installed 'XDG_CONFIG_HOME comes before ~/.config' 0 \
     "$WORK/xdg/secctl/policy: 10 rules, $ID" check
+cp -r p own/policy
+SECCTL_HOME=$WORK/own installed 'SECCTL_HOME comes before both' 0 "$WORK/own/policy: 10 rules, $ID" check
+SECCTL_HOME=$WORK/none installed '--home comes first' 0 "$WORK/own/policy: 10 rules, $ID" --home own check
 cp -r p compose/policy
-says 'compose/policy below the current folder comes first' 0 "compose/policy: 10 rules, $ID" check
+printf 'planted.example\n' >compose/policy/allowlist
+installed 'a policy in the working directory is not taken' 0 \
+    "$HOME/.config/secctl/policy: 10 rules, $ID" check
+mkdir -p tree/build/x tree/ctl tree/compose
+cp "$SECCTL" tree/build/x/secctl
+cp -r p tree/compose/policy
+SECCTL=$WORK/tree/build/x/secctl says 'beside a folder that is no source tree none is taken' 0 \
+    "$HOME/.config/secctl/policy: 10 rules, $ID" check
+touch tree/ctl/secctl.1
+SECCTL=$WORK/tree/build/x/secctl says 'from its build tree the compose folder is taken' 0 \
+    "$WORK/tree/compose/policy: 10 rules, $ID" check
+says '--home needs a value' 2 'secctl: --home without a value, expected a folder after it' --home
+says '--home must be there' 1 'secctl: --home "none": No such file or directory' --home none check
+says '--home must be a folder' 1 \
+    'secctl: --home "bad" is no folder, expected the one that holds policy/ and .env' --home bad check
 
 says 'a URL is no target' 2 'secctl: target "https://a.example/" is a URL, expected NAME[:PORT][/PROTO]' \
     check --policy p https://a.example/
