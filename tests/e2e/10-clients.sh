@@ -42,6 +42,17 @@ refused_line() {
     result "$status" "$1 is refused $2 within 1 s"
 }
 
+# refused_all CLIENT - the name, address and port that all clients try: each refused, each with its reason in the log
+refused_all() {
+    local url
+
+    for url in https://denied.test/ https://203.0.113.66/ https://allowed.test:8443/; do refused_line "$1" "$url"; done
+    check_log "$1: the log says why the name" verdict=deny event=dns reason=name-not-allowed name=denied.test
+    check_log "$1: the log says why the address" verdict=deny event=connect reason=address-not-bound dst=203.0.113.66 dport=443
+    check_log "$1: the log says why the port" verdict=deny event=connect \
+        'reason~^(service-not-allowed|address-not-bound)$' 'dst~^(203.0.113.10|2001:db8::10)$' dport=8443
+}
+
 # served_line CLIENT URL NAME
 served_line() {
     grep -qF "served-name: $3" <<<"$(line_of "$2")"
@@ -90,29 +101,36 @@ if ! is_plain; then
     result $? 'a TLS connection costs user space one packet'
 fi
 
+log_mark
 OUT=$(in_in timeout 20 /usr/bin/python3 "$CLIENTS/fetch.py" https://allowed.test/ https://denied.test/ https://203.0.113.66/ \
     https://allowed.test:8443/ 2>&1)
 served_line python https://allowed.test/ allowed.test
-for url in https://denied.test/ https://203.0.113.66/ https://allowed.test:8443/; do refused_line python "$url"; done
+refused_all python
 if command -v node >/dev/null; then
+    log_mark
     OUT=$(in_in timeout 30 node "$CLIENTS/fetch.js" https://allowed.test/ https://denied.test/ https://203.0.113.66/ \
         https://allowed.test:8443/ 2>&1)
     served_line node https://allowed.test/ allowed.test
-    for url in https://denied.test/ https://203.0.113.66/ https://allowed.test:8443/; do refused_line node "$url"; done
+    refused_all node
 else
     skip 'node fetches and is refused' 'no node on this machine'
 fi
 if [ -n "${SECCTL_VM:-}" ]; then
     skip 'Java fetches and is refused' 'half a minute under emulation'
 elif command -v javac >/dev/null; then
-    # the same names again and again, while others rotate the answers
+    # the same name again and again, by the address of its first answer, while others rotate the answers
     urls=()
+    log_mark
+    spawn "$NS_IN" sh -c 'while sleep 0.3; do dig +short +tries=1 rr.test; done' >"$T/rotated"
+    rotate=$!
     for i in 1 2 3 4 5; do urls+=("https://rr.test/$i/../" sleep:1100); done
     OUT=$(in_in timeout 60 java "$CLIENTS/Fetch.java" "$T/ca.crt" https://allowed.test/ "${urls[@]}" https://denied.test/ \
         https://203.0.113.66/ https://allowed.test:8443/ 2>&1)
+    stop_pid "$rotate"
     served_line Java https://allowed.test/ allowed.test
     for i in 1 2 3 4 5; do served_line Java "https://rr.test/$i/../" rr.test; done
-    for url in https://denied.test/ https://203.0.113.66/ https://allowed.test:8443/; do refused_line Java "$url"; done
+    refused_all Java
+    check 'the answers rotated meanwhile' test "$(sort -u "$T/rotated" | wc -l)" -eq 4
 else
     skip 'Java fetches and is refused' 'no JDK on this machine'
 fi
@@ -133,6 +151,8 @@ check_denied 'openssl, denied address' "$ADDRESS dport=443" s_client 203.0.113.6
 check_denied 'openssl, denied port' "$PORT dport=8443" s_client 203.0.113.10 8443
 check_denied 'git over https, denied name' "$NAME" git_in clone -q https://denied.test/repo.git "$T/clone-denied"
 check_denied 'git over https, denied address' "$ADDRESS" git_in -c http.sslVerify=false clone -q https://203.0.113.66/repo.git "$T/clone-denied"
+check_denied 'git over https, denied port' "event=connect reason~^(service-not-allowed|address-not-bound)\$ dst=203.0.113.30 dport=8443" \
+    git_in clone -q https://git.test:8443/repo.git "$T/clone-denied"
 check_denied 'ssh, denied name' "$NAME" ssh_in git@denied.test true
 check_denied 'ssh, denied address' "$ADDRESS dport=22" ssh_in git@203.0.113.66 true
 check_denied 'ssh, denied port of an allowed name' "$PORT dport=22" ssh_in -o AddressFamily=inet git@allowed.test true
