@@ -24,6 +24,8 @@ struct cmd {
 int ctl_allow(int argc, char **argv, struct err *err);
 int ctl_deny(int argc, char **argv, struct err *err);
 int ctl_reload(int argc, char **argv, struct err *err);
+int ctl_run(int argc, char **argv, struct err *err);
+int ctl_stop(int argc, char **argv, struct err *err);
 int ctl_check(int argc, char **argv, struct err *err);
 
 #endif

@@ -40,6 +40,11 @@ bool engine_is_local(const struct engine *engine)
            strstr(host->path, "/.docker/desktop/") == NULL;
 }
 
+const char *engine_socket(const struct engine *engine)
+{
+    return engine_is_local(engine) ? http_host(engine->http)->path : NULL;
+}
+
 static bool negotiate(struct engine *engine, struct err *err)
 {
     struct http_request request = { .method = "GET", .path = "/_ping" };

@@ -37,6 +37,9 @@ unsigned engine_api(const struct engine *engine);
  * machine's (Docker Desktop) does not. */
 bool engine_is_local(const struct engine *engine);
 
+/** engine_socket - the path of its unix socket; NULL when it is not on this machine */
+const char *engine_socket(const struct engine *engine);
+
 /** engine_path - format a path; cut to nothing when it does not fit, which the engine refuses
  */
 const char *engine_path(char path[ENGINE_PATH_MAX], const char *format, ...) PRINTF_LIKE(2, 3);

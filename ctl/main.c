@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,10 @@ static int cmd_help(int argc, char **argv, struct err *err);
 static int cmd_version(int argc, char **argv, struct err *err);
 
 static const struct cmd commands[] = {
+    { "run", "[--image I] [--name A] [-e KEY[=VALUE]]... [--] [CMD...]",
+      "the agent (Claude Code, or any image and command) behind the gateway, on this terminal",
+      ctl_run },
+    { "stop", "", "stop and remove all containers; volumes and the log stay", ctl_stop },
     { "allow", "[--agent A] TARGET [SERVICE...] [intranet]",
       "add a rule to the policy, in force at once", ctl_allow },
     { "deny", "[--agent A] TARGET",
@@ -137,7 +142,7 @@ int main(int argc, char **argv)
     } else {
         rc = cmd->run(argc - 1, argv + 1, &err);
     }
-    if (rc != EXIT_DONE && err.text[0])
+    if (rc != EXIT_DONE && err.text[0] && err.code != EINTR)
         fprintf(stderr, "secctl: %s\n", err.text);
     if (fflush(stdout) != 0 && rc == EXIT_DONE) {
         perror("secctl: write to standard output");

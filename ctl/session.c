@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/engine_frames.h"
+#include "ctl/signals.h"
+#include "ctl/stack.h"
+#include "ctl/terminal.h"
+
+#define CHUNK 32768
+
+struct pump {
+    const struct session *session;
+    struct frames frames;
+    char input[CHUNK]; /* read from standard input, not yet written */
+    size_t input_len, input_used;
+    bool is_input_over;
+    unsigned nr_signals;   /* of those that ask to end, seen so far */
+    uint64_t grace_end_ms; /* 0: nobody asked to end */
+};
+
+static void resize(const struct pump *pump)
+{
+    char path[ENGINE_PATH_MAX];
+    unsigned rows, columns;
+    struct err ignored;
+
+    if (!pump->session->has_terminal || !terminal_size(&rows, &columns))
+        return;
+    engine_path(path, "%s/resize?h=%u&w=%u", pump->session->object, rows, columns);
+    /* a command that has just ended has no size any more */
+    if (!engine_call(pump->session->engine, "POST", path, NULL, NULL, &ignored, "resize"))
+        return;
+}
+
+static const char *signal_name(int number)
+{
+    switch (number) {
+    case SIGINT:
+        return "INT";
+    case SIGQUIT:
+        return "QUIT";
+    case SIGHUP:
+        return "HUP";
+    }
+    return "TERM";
+}
+
+/* Pass on that secctl was asked to end. Returns false when there is nothing to wait for. */
+static bool pass_signal(struct pump *pump, int number)
+{
+    char path[ENGINE_PATH_MAX];
+    struct err ignored;
+    bool is_passed;
+
+    if (pump->session->container == NULL)
+        return false;
+    engine_path(path, "/containers/%s/kill?signal=%s", pump->session->container,
+                signal_name(number));
+    is_passed =
+        engine_call(pump->session->engine, "POST", path, NULL, NULL, &ignored, "send a signal");
+    pump->grace_end_ms = stack_now_ms() + SESSION_GRACE_MS;
+    return is_passed;
+}
+
+/* Returns false when secctl should end now. */
+static bool handle_signals(struct pump *pump)
+{
+    unsigned nr = signals_count();
+    bool goes_on = true;
+
+    signals_drain();
+    if (signals_resized())
+        resize(pump);
+    if (nr > pump->nr_signals) {
+        goes_on = pump->nr_signals == 0 && nr == 1 && pass_signal(pump, signals_ending());
+        pump->nr_signals = nr;
+    }
+    return goes_on && (pump->grace_end_ms == 0 || stack_now_ms() < pump->grace_end_ms);
+}
+
+/* All of it, to a descriptor that may be full and may not block. */
+static bool write_all(int fd, const uint8_t *bytes, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, bytes, len);
+        struct pollfd wait = { .fd = fd, .events = POLLOUT };
+
+        if (n >= 0) {
+            bytes += n;
+            len -= (size_t)n;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            poll(&wait, 1, -1);
+        } else if (errno != EINTR) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum session_end put_frames(struct pump *pump, const uint8_t *bytes, size_t len,
+                                   struct err *err)
+{
+    struct frames_part part;
+
+    do {
+        if (!frames_next(&pump->frames, &bytes, &len, &part, err))
+            return SESSION_FAILED;
+        if (part.len && !write_all(part.stream == FRAME_OUTPUT ? STDOUT_FILENO : STDERR_FILENO,
+                                   part.bytes, part.len))
+            return SESSION_CLOSED;
+    } while (part.len);
+    return SESSION_ENDED;
+}
+
+/* Write what came. Returns true to go on, false with *end. */
+static bool pass_output(struct pump *pump, enum session_end *end, struct err *err)
+{
+    uint8_t bytes[CHUNK];
+
+    for (;;) {
+        ssize_t n = http_stream_read(pump->session->stream, bytes, sizeof(bytes), err);
+
+        if (n == -1)
+            return true;
+        *end = n == 0 ? SESSION_ENDED : SESSION_FAILED;
+        if (n <= 0)
+            return false;
+        if (!pump->session->has_terminal)
+            *end = put_frames(pump, bytes, (size_t)n, err);
+        else
+            *end = write_all(STDOUT_FILENO, bytes, (size_t)n) ? SESSION_ENDED : SESSION_CLOSED;
+        if (*end != SESSION_ENDED)
+            return false;
+    }
+}
+
+static void read_input(struct pump *pump)
+{
+    ssize_t n = read(STDIN_FILENO, pump->input, sizeof(pump->input));
+
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    pump->input_used = 0;
+    pump->input_len = n > 0 ? (size_t)n : 0;
+    if (n <= 0) { /* the end, or a terminal that is gone */
+        pump->is_input_over = true;
+        http_stream_shut(pump->session->stream);
+    }
+}
+
+/* The command may have closed its input, or be gone: its output says how it ends. */
+static void write_input(struct pump *pump)
+{
+    struct err ignored;
+    ssize_t n = http_stream_write(pump->session->stream, pump->input + pump->input_used,
+                                  pump->input_len - pump->input_used, &ignored);
+
+    if (n > 0)
+        pump->input_used += (size_t)n;
+    if (n == -2) {
+        pump->is_input_over = true;
+        pump->input_used = pump->input_len;
+    }
+}
+
+static int time_left(const struct pump *pump)
+{
+    uint64_t now = stack_now_ms();
+
+    if (pump->grace_end_ms == 0)
+        return -1;
+    return now < pump->grace_end_ms ? (int)(pump->grace_end_ms - now) : 0;
+}
+
+static enum session_end run(struct pump *pump, struct err *err)
+{
+    int stream_fd = http_stream_fd(pump->session->stream);
+    enum session_end end;
+
+    while (pass_output(pump, &end, err)) {
+        bool has_input = pump->input_used < pump->input_len;
+        struct pollfd fds[3] = {
+            { .fd = stream_fd, .events = (short)(POLLIN | (has_input ? POLLOUT : 0)) },
+            { .fd = signals_fd(), .events = POLLIN },
+            { .fd = has_input || pump->is_input_over ? -1 : STDIN_FILENO, .events = POLLIN },
+        };
+
+        if (poll(fds, ARRAY_LEN(fds), time_left(pump)) < 0 && errno != EINTR) {
+            err_set(err, errno, "wait for the agent: %s", strerror(errno));
+            return SESSION_FAILED;
+        }
+        if (!handle_signals(pump))
+            return SESSION_KILLED;
+        if (fds[2].revents)
+            read_input(pump);
+        if (pump->input_used < pump->input_len)
+            write_input(pump);
+    }
+    return end;
+}
+
+enum session_end session_run(const struct session *session, struct err *err)
+{
+    struct pump pump = { .session = session };
+    enum session_end end;
+
+    if (session->has_terminal && !terminal_raw(err))
+        return SESSION_FAILED;
+    signals_hold(true); /* requests about a signal are not ended by it */
+    resize(&pump);
+    end = run(&pump, err);
+    signals_hold(false);
+    terminal_restore(end != SESSION_ENDED);
+    return end;
+}
