@@ -8,6 +8,8 @@
 #include "common/nearest.h"
 
 #define DURATION_MAX_S (366ul * 86400)
+#define LOG_MAX_LEAST  (UINT64_C(64) << 10)
+#define LOG_MAX_MOST   (UINT64_C(64) << 30)
 #define INTERFACE_MAX  15 /* IFNAMSIZ - 1 */
 #define NAME_CHARS     "abcdefghijklmnopqrstuvwxyz0123456789_-"
 
@@ -93,18 +95,12 @@ static bool read_external(struct conf_reader *reader, struct token value)
 
 static bool read_tunnel(struct conf_reader *reader, struct token value)
 {
-    if (token_is(value, "vxlan"))
-        return conf_fail(reader, value, "none: this version has no VXLAN tunnel");
-    if (!token_is(value, "none"))
-        return conf_fail(reader, value, "none");
-    reader->conf->has_tunnel = false;
-    return true;
-}
+    const bool is_vxlan = token_is(value, "vxlan");
 
-static bool read_tunnel_address(struct conf_reader *reader, struct token value)
-{
-    return addr_parse(value.text, value.len, &reader->conf->tunnel_address) ||
-           conf_fail(reader, value, "an IPv4 or IPv6 address");
+    if (!is_vxlan && !token_is(value, "none"))
+        return conf_fail(reader, value, "none or vxlan");
+    reader->conf->has_tunnel = is_vxlan;
+    return true;
 }
 
 static bool read_policy(struct conf_reader *reader, struct token value)
@@ -122,6 +118,26 @@ static bool read_log(struct conf_reader *reader, struct token value)
     if (token_is(value, "-"))
         return conf_copy(reader, value, reader->conf->log, sizeof(reader->conf->log));
     return copy_path(reader, value, reader->conf->log, sizeof(reader->conf->log));
+}
+
+/* Bytes from "1048576", "64K", "64M" or "1G". */
+static bool read_log_max(struct conf_reader *reader, struct token value)
+{
+    static const char units[] = "KMG";
+    const char *unit = strchr(units, value.text[value.len - 1]);
+    struct token digits = value;
+    unsigned long number;
+    uint64_t factor = 1;
+
+    if (unit && *unit) {
+        factor = UINT64_C(1024) << 10 * (unit - units);
+        digits.len--;
+    }
+    if (!token_number(digits, LOG_MAX_MOST / factor, &number) ||
+        number * factor < LOG_MAX_LEAST)
+        return conf_fail(reader, value, "a size such as 64M, from 64K to 64G");
+    reader->conf->log_max = number * factor;
+    return true;
 }
 
 /* Seconds from "90", "90s", "15m", "24h" or "7d". */
@@ -192,7 +208,8 @@ static const struct key keys[] = {
     { "internal", read_internal, false },
     { "external", read_external, false },
     { "tunnel", read_tunnel, false },
-    { "tunnel.address", read_tunnel_address, false },
+    { "tunnel.address", conf_read_tunnel_address, false },
+    { "link.", conf_read_link, true },
     { "policy", read_policy, false },
     { "state", read_state, false },
     { "dns.upstream", conf_read_upstreams, false },
@@ -201,9 +218,11 @@ static const struct key keys[] = {
     { "dns.min-ttl", read_min_ttl, false },
     { "queues", read_queues, false },
     { "log", read_log, false },
+    { "log.max", read_log_max, false },
     { "user", read_user, false },
     { "ech", read_ech, false },
     { "private.allow", conf_read_private, false },
+    { "private.deny", conf_read_private_denied, false },
     { "agent.", conf_read_agent, true },
 };
 
@@ -226,9 +245,9 @@ static bool fail_unknown_key(const struct conf_reader *reader)
     return textfile_fail(
         &reader->file, reader->key.text,
         "unknown key \"%.*s\", expected one of mode, internal, external, tunnel, "
-        "tunnel.address, policy, state, dns.upstream, dns.upstream.NAME, "
-        "dns.keep, dns.min-ttl, queues, log, user, ech, private.allow, "
-        "agent.NAME",
+        "tunnel.address, link.NAME, policy, state, dns.upstream, dns.upstream.NAME, "
+        "dns.keep, dns.min-ttl, queues, log, log.max, user, ech, private.allow, "
+        "private.deny, agent.NAME",
         TOKEN_SHOWN(reader->key));
 }
 
@@ -289,12 +308,8 @@ static bool read_line(struct conf_reader *reader, struct token line,
     return key->read(reader, value);
 }
 
-/* policy is the folder of the file itself until a line says otherwise. */
-static bool set_defaults(struct conf *conf, const char *file)
+void conf_init(struct conf *conf)
 {
-    const char *slash = strrchr(file, '/');
-    size_t len = slash ? (size_t)(slash - file) : 1;
-
     *conf = (struct conf) {
         .mode = CONF_ENFORCE,
         .policy = ".",
@@ -303,18 +318,30 @@ static bool set_defaults(struct conf *conf, const char *file)
         .dns_min_ttl_s = 60,
         .queues = 1,
         .log = "-",
+        .log_max = UINT64_C(64) << 20,
         .user = "13",
         .is_ech_allowed = true,
     };
+}
+
+/* policy is the folder of the first file itself until a line says otherwise. */
+static bool take_folder(struct conf *conf, const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    size_t len = slash ? (size_t)(slash - file) : 1;
+
     if (len >= sizeof(conf->policy))
         return false;
-    if (slash)
-        memcpy(conf->policy, file, len ? len : 1);
+    if (slash && conf->nr_layers == 0) {
+        len = len ? len : 1;
+        memcpy(conf->policy, file, len);
+        conf->policy[len] = '\0';
+    }
     return true;
 }
 
-bool conf_parse(const char *file, const char *text, size_t len, struct conf *conf,
-                struct err *err)
+bool conf_add(struct conf *conf, const char *file, const char *text, size_t len,
+              struct err *err)
 {
     unsigned seen[ARRAY_LEN(keys)] = { 0 };
     struct conf_reader reader = {
@@ -324,25 +351,68 @@ bool conf_parse(const char *file, const char *text, size_t len, struct conf *con
     struct token line;
     int rc;
 
-    if (!set_defaults(conf, file))
+    if (!take_folder(conf, file))
         return err_set(err, ENAMETOOLONG,
                        "%s:1:1: the file's path is too long, expected at most "
                        "%zu bytes",
                        file, sizeof(conf->policy) - 1);
+    conf->nr_layers++;
     while ((rc = textfile_next(&reader.file, &line)) == 1) {
         line = token_trim(without_comment(line));
         if (line.len && !read_line(&reader, line, seen))
             return false;
     }
-    if (rc < 0)
-        return false;
-    reader.file.start = text;
-    if (reader.file.line == 0)
-        reader.file.line = 1;
+    return rc == 0;
+}
+
+/* The tunnel's keys go together. */
+static bool finish_tunnel(const struct conf *conf, const char *file, struct err *err)
+{
+    struct addr outer;
+
+    if (conf->has_tunnel && conf->nr_tunnel_addresses == 0)
+        return err_set(err, EINVAL,
+                       "%s: the configuration ends, expected tunnel.address = ADDRESS/BITS in "
+                       "it: tunnel = vxlan is set",
+                       file);
+    if (conf->has_tunnel && conf->nr_agents > 0)
+        return err_set(err, EINVAL,
+                       "%s: agent.%s is set, expected link.%s: with tunnel = vxlan agents are "
+                       "known by their links",
+                       file, conf->agents[0].name, conf->agents[0].name);
+    if (!conf->has_tunnel && conf->nr_links > 0)
+        return err_set(err, EINVAL,
+                       "%s: link.%s is set, expected tunnel = vxlan with it, or agent.%s", file,
+                       conf->links[0].link.agent, conf->links[0].link.agent);
+    if (conf->has_tunnel && addr_parse(conf->internal, strlen(conf->internal), &outer) &&
+        outer.family != ADDR_V4)
+        return err_set(
+            err, EINVAL,
+            "%s: internal = %s, expected an interface or an IPv4 address: it carries "
+            "the tunnel",
+            file, conf->internal);
+    return true;
+}
+
+bool conf_finish(const struct conf *conf, const char *file, struct err *err)
+{
     if (conf->internal[0] == '\0')
-        return textfile_fail(&reader.file, text,
-                             "the file ends, expected internal = INTERFACE or ADDRESS in it");
-    return conf->external[0] != '\0' ||
-           textfile_fail(&reader.file, text,
-                         "the file ends, expected external = INTERFACE or ADDRESS in it");
+        return err_set(
+            err, EINVAL,
+            "%s: the configuration ends, expected internal = INTERFACE or ADDRESS in "
+            "it",
+            file);
+    if (conf->external[0] == '\0')
+        return err_set(err, EINVAL,
+                       "%s: the configuration ends, expected external = INTERFACE, ADDRESS or "
+                       "auto in it",
+                       file);
+    return finish_tunnel(conf, file, err);
+}
+
+bool conf_parse(const char *file, const char *text, size_t len, struct conf *conf,
+                struct err *err)
+{
+    conf_init(conf);
+    return conf_add(conf, file, text, len, err) && conf_finish(conf, file, err);
 }

@@ -30,10 +30,19 @@ static void check(const struct conf *conf)
     ENDS(conf->log);
     ENDS(conf->user);
     promise(conf->internal[0] && conf->external[0] && conf->policy[0] && conf->log[0]);
-    promise(conf->user[0] && strcmp(conf->user, "root") != 0 && !conf->has_tunnel);
+    promise(conf->user[0] && strcmp(conf->user, "root") != 0);
     promise(conf->dns_keep_s >= 1 && conf->queues == 1);
     promise(conf->nr_upstreams <= CONF_LIST_MAX && conf->nr_agents <= CONF_LIST_MAX);
     promise(conf->nr_private_allowed <= CONF_LIST_MAX);
+    promise(conf->nr_private_denied <= CONF_LIST_MAX && conf->nr_links <= LINKS_MAX);
+    promise(conf->nr_tunnel_addresses <= ARRAY_LEN(conf->tunnel_addresses));
+    promise(!conf->has_tunnel || (conf->nr_tunnel_addresses >= 1 && conf->nr_agents == 0));
+    promise(conf->log_max >= 65536);
+    for (size_t i = 0; i < conf->nr_links; i++) {
+        ENDS(conf->links[i].link.agent);
+        promise(conf->links[i].link.outer.family == ADDR_V4);
+        promise(conf->links[i].link.inner4.family == ADDR_V4);
+    }
     promise(conf->resolv_conf[0] || conf->nr_upstreams);
     for (size_t i = 0; i < conf->nr_upstreams; i++) {
         ENDS(conf->upstreams[i].name);

@@ -37,7 +37,9 @@ static void defaults_are_filled_in(void **state)
     assert_string_equal(conf.internal, "in0");
     assert_string_equal(conf.external, "out0");
     assert_false(conf.has_tunnel);
-    assert_int_equal(conf.tunnel_address.family, ADDR_NONE);
+    assert_int_equal(conf.nr_tunnel_addresses, 0);
+    assert_int_equal(conf.nr_links, 0);
+    assert_int_equal(conf.log_max, 64u << 20);
     assert_string_equal(conf.policy, ".");
     assert_string_equal(conf.state, "");
     assert_string_equal(conf.resolv_conf, "/etc/resolv.conf");
@@ -58,7 +60,7 @@ static const char full[] = "# a gateway\r\n"
                            "  internal=198.18.0.1   # an address on it\n"
                            "external = 2001:2::1\n"
                            "tunnel = none\n"
-                           "tunnel.address = 198.18.1.1\n"
+                           "tunnel.address = 198.18.1.1/24, fd00::1/64\n"
                            "policy = policy dir\n"
                            "state = /var/lib/secctl\n"
                            "dns.upstream = 192.0.2.53, 2001:db8::53#5353 ,192.0.2.54#54\n"
@@ -85,7 +87,11 @@ static void every_key_is_read(void **state)
     assert_int_equal(conf.mode, CONF_LEARN);
     assert_string_equal(conf.internal, "198.18.0.1");
     assert_string_equal(conf.external, "2001:2::1");
-    assert_string_equal(addr_format(&conf.tunnel_address, text), "198.18.1.1");
+    assert_int_equal(conf.nr_tunnel_addresses, 2);
+    assert_string_equal(addr_format(&conf.tunnel_addresses[0].addr, text), "198.18.1.1");
+    assert_int_equal(conf.tunnel_addresses[0].bits, 24);
+    assert_string_equal(addr_format(&conf.tunnel_addresses[1].addr, text), "fd00::1");
+    assert_int_equal(conf.tunnel_addresses[1].bits, 64);
     assert_string_equal(conf.policy, "/etc/secctl/policy dir");
     assert_string_equal(conf.state, "/var/lib/secctl");
     assert_string_equal(conf.resolv_conf, "");
@@ -183,16 +189,20 @@ static void an_upstream_for_a_name_leaves_the_default_for_the_others(void **stat
     "expected addresses such as 192.0.2.53 or 192.0.2.53#5353, or the path of a resolv.conf"
 #define INTERFACE "expected an interface's name or an address on it"
 #define PRIVATE   "expected networks such as 10.20.0.0/16, without host bits, not /0"
-#define AGENT     "expected addresses or networks such as 10.213.77.2 or 10.213.77.0/24"
+#define TUNNEL                                                                                 \
+    "expected an IPv4 address with its network's size such as 10.213.77.1/24, then at most "   \
+    "one of IPv6"
+#define SIZE  "expected a size such as 64M, from 64K to 64G"
+#define AGENT "expected addresses or networks such as 10.213.77.2 or 10.213.77.0/24"
 
 static const struct {
     const char *text, *error;
 } errors[] = {
-    { "", "c:1:1: the file ends, expected internal = INTERFACE or ADDRESS in it" },
+    { "", "c: the configuration ends, expected internal = INTERFACE or ADDRESS in it" },
     { "# x\nexternal = e\n",
-      "c:2:1: the file ends, expected internal = INTERFACE or ADDRESS in it" },
+      "c: the configuration ends, expected internal = INTERFACE or ADDRESS in it" },
     { "internal = i\n",
-      "c:1:1: the file ends, expected external = INTERFACE or ADDRESS in it" },
+      "c: the configuration ends, expected external = INTERFACE, ADDRESS or auto in it" },
     { "mode", "c:1:1: no \"=\", expected key = value" },
     { "\n  = learn", "c:2:3: no key before \"=\", expected key = value" },
     { "mode =", "c:1:7: mode has no value, expected key = value" },
@@ -207,20 +217,65 @@ static const struct {
       "c:1:1: unknown key \"dns.upstrem\", expected \"dns.upstream\"?" },
     { "listen = 1",
       "c:1:1: unknown key \"listen\", expected one of mode, internal, external, tunnel, "
-      "tunnel.address, policy, state, dns.upstream, dns.upstream.NAME, dns.keep, dns.min-ttl, "
-      "queues, "
-      "log, user, ech, private.allow, agent.NAME" },
+      "tunnel.address, link.NAME, policy, state, dns.upstream, dns.upstream.NAME, dns.keep, "
+      "dns.min-ttl, queues, log, log.max, user, ech, private.allow, private.deny, "
+      "agent.NAME" },
     { "internal = sixteen-bytes-xx", "c:1:12: internal = \"sixteen-bytes-xx\", " INTERFACE },
     { "internal = a/b", "c:1:12: internal = \"a/b\", " INTERFACE },
     { "internal = a b", "c:1:12: internal = \"a b\", " INTERFACE },
     { "internal = a\tb", "c:1:12: internal = \"a\tb\", " INTERFACE },
     { "internal = 2001:::1", "c:1:12: internal = \"2001:::1\", " INTERFACE },
     { "external = \"e\"", "c:1:12: external = \"\"e\"\", " INTERFACE },
-    { "tunnel = vxlan",
-      "c:1:10: tunnel = \"vxlan\", expected none: this version has no VXLAN tunnel" },
-    { "tunnel = gre", "c:1:10: tunnel = \"gre\", expected none" },
-    { "tunnel.address = x",
-      "c:1:18: tunnel.address = \"x\", expected an IPv4 or IPv6 address" },
+    { "tunnel = gre", "c:1:10: tunnel = \"gre\", expected none or vxlan" },
+    { "tunnel.address = x", "c:1:18: tunnel.address = \"x\", " TUNNEL },
+    { "tunnel.address = 10.213.77.1", "c:1:18: tunnel.address = \"10.213.77.1\", " TUNNEL },
+    { "tunnel.address = 10.213.77.1/31",
+      "c:1:18: tunnel.address = \"10.213.77.1/31\", " TUNNEL },
+    { "tunnel.address = 10.213.77.1/7", "c:1:18: tunnel.address = \"10.213.77.1/7\", " TUNNEL },
+    { "tunnel.address = fd00::1/64", "c:1:18: tunnel.address = \"fd00::1/64\", " TUNNEL },
+    { "tunnel.address = 10.1.1.1/24, 10.1.2.1/24",
+      "c:1:31: tunnel.address = \"10.1.2.1/24\", " TUNNEL },
+    { "tunnel.address = 10.1.1.1/24, fd00::1/64, fd00::2/64",
+      "c:1:43: tunnel.address = \"fd00::2/64\", " TUNNEL },
+    { ENDS "tunnel = vxlan\n", "c: the configuration ends, expected tunnel.address = "
+                               "ADDRESS/BITS in it: tunnel = vxlan is set" },
+    { ENDS "tunnel = vxlan\ntunnel.address = 10.1.1.1/24\nagent.a = 10.1.1.2",
+      "c: agent.a is set, expected link.a: with tunnel = vxlan agents are known by their "
+      "links" },
+    { ENDS "link.a = 10.213.76.3 10.213.77.3",
+      "c: link.a is set, expected tunnel = vxlan with it, or agent.a" },
+    { "external = e\ninternal = 2001:2::1\ntunnel = vxlan\ntunnel.address = 10.1.1.1/24",
+      "c: internal = 2001:2::1, expected an interface or an IPv4 address: it carries the "
+      "tunnel" },
+    { "link.a = 10.213.76.3", "c:1:10: link.a = \"10.213.76.3\", expected " LINK_SHAPE },
+    { "link.a = 10.213.76.3 10.213.77.300",
+      "c:1:10: link.a = \"10.213.76.3 10.213.77.300\", expected " LINK_SHAPE },
+    { "link.a = 10.213.76.3 10.213.76.3",
+      "c:1:10: link.a = \"10.213.76.3 10.213.76.3\", expected " LINK_SHAPE },
+    { "link.a = 10.213.76.3 10.213.77.3 fd00::3 x",
+      "c:1:10: link.a = \"10.213.76.3 10.213.77.3 fd00::3 x\", expected " LINK_SHAPE },
+    { "link.a = 10.213.76.3 10.213.77.3 10.213.77.4",
+      "c:1:10: link.a = \"10.213.76.3 10.213.77.3 10.213.77.4\", expected " LINK_SHAPE },
+    { "link.a = fd00::4 10.213.77.3",
+      "c:1:10: link.a = \"fd00::4 10.213.77.3\", expected " LINK_SHAPE },
+    { "link.a = 224.0.0.1 10.213.77.3",
+      "c:1:10: link.a = \"224.0.0.1 10.213.77.3\", expected " LINK_SHAPE },
+    { "link.a = 10.213.76.3 10.213.77.3 fe80::1",
+      "c:1:10: link.a = \"10.213.76.3 10.213.77.3 fe80::1\", expected " LINK_SHAPE },
+    { "link.A = 10.213.76.3 10.213.77.3",
+      "c:1:6: bad agent name \"A\", expected 1 to 63 of a-z, 0-9, \"_\" and \"-\"" },
+    { "link.a = 10.1.1.3 10.1.2.3\nlink.a = 10.1.1.4 10.1.2.4",
+      "c:2:1: \"link.a\" is set twice, expected it once" },
+    { "link.a = 10.1.1.3 10.1.2.3\nlink.b = 10.1.1.4 10.1.2.3",
+      "c:2:10: 10.1.2.3 is link a's too, expected each address at one link" },
+    { "link.a = 10.1.1.3 10.1.2.3\nlink.b = 10.1.2.3 10.1.2.4",
+      "c:2:10: 10.1.2.3 is link a's too, expected each address at one link" },
+    { "log.max = 63K", "c:1:11: log.max = \"63K\", " SIZE },
+    { "log.max = 65G", "c:1:11: log.max = \"65G\", " SIZE },
+    { "log.max = M", "c:1:11: log.max = \"M\", " SIZE },
+    { "log.max = 1T", "c:1:11: log.max = \"1T\", " SIZE },
+    { "log.max = 18446744073709551615G", "c:1:11: log.max = \"18446744073709551615G\", " SIZE },
+    { "private.deny = 10.0.0.1/8", "c:1:16: private.deny = \"10.0.0.1/8\", " PRIVATE },
     { "dns.upstream = 192.0.2.300", "c:1:16: dns.upstream = \"192.0.2.300\", " UPSTREAM },
     { "dns.upstream = 192.0.2.3,", "c:1:26: dns.upstream = \"\", " UPSTREAM },
     { "dns.upstream = 192.0.2.3 192.0.2.4",
@@ -338,6 +393,82 @@ static void what_does_not_fit_is_refused_not_cut(void **state)
     }
 }
 
+static bool add_layer(struct conf *conf, const char *file, const char *text, struct err *err)
+{
+    return conf_add(conf, file, text, strlen(text), err);
+}
+
+static void a_later_text_overrides_an_earlier_one(void **state)
+{
+    char text[LINK_TEXT_MAX];
+    struct err err = { 0 };
+    struct conf conf;
+
+    (void)state;
+    conf_init(&conf);
+    assert_true(add_layer(&conf, "/etc/a/stack.conf",
+                          "external = auto\ntunnel = vxlan\nlog.max = 1G\n"
+                          "dns.upstream = 192.0.2.1\nprivate.deny = 10.0.0.0/8\n"
+                          "link.a = 10.1.1.3 10.1.2.3\nlink.b = 10.1.1.4 10.1.2.4 fd00::4\n",
+                          &err));
+    assert_true(add_layer(&conf, "--set", "internal = 10.1.1.2", &err));
+    assert_true(add_layer(&conf, "--set", "internal = 10.1.1.1", &err));
+    assert_true(add_layer(&conf, "--set", "tunnel.address = 10.1.2.1/24", &err));
+    assert_true(add_layer(&conf, "b/gateway.conf",
+                          "dns.upstream = 192.0.2.9, 192.0.2.8\nlink.a = 10.1.1.5 10.1.2.5\n"
+                          "private.deny = 10.2.0.0/16\nlog = x",
+                          &err));
+    assert_true(conf_finish(&conf, "b/gateway.conf", &err));
+    assert_string_equal(conf.internal, "10.1.1.1");
+    assert_string_equal(conf.policy, "/etc/a");
+    assert_string_equal(conf.log, "b/x");
+    assert_int_equal(conf.log_max, UINT64_C(1) << 30);
+    assert_int_equal(conf.nr_upstreams, 2);
+    assert_string_equal(addr_format(&conf.upstreams[0].addr, text), "192.0.2.9");
+    assert_int_equal(conf.nr_private_denied, 1);
+    assert_string_equal(prefix_format(&conf.private_denied[0], text), "10.2.0.0/16");
+    assert_int_equal(conf.nr_links, 2);
+    assert_string_equal(link_format(&conf.links[0].link, text), "b 10.1.1.4 10.1.2.4 fd00::4");
+    assert_string_equal(link_format(&conf.links[1].link, text), "a 10.1.1.5 10.1.2.5");
+}
+
+static void a_resolv_conf_overrides_a_list_and_the_reverse(void **state)
+{
+    struct err err = { 0 };
+    struct conf conf;
+
+    (void)state;
+    conf_init(&conf);
+    assert_true(
+        add_layer(&conf, "a", "dns.upstream = 192.0.2.1\ndns.upstream.x = 192.0.2.2", &err));
+    assert_true(add_layer(&conf, "b", "dns.upstream = /run/r", &err));
+    assert_int_equal(conf.nr_upstreams, 1);
+    assert_string_equal(conf.resolv_conf, "/run/r");
+    assert_true(
+        add_layer(&conf, "c", "dns.upstream.x = 192.0.2.3\ndns.upstream = 192.0.2.4", &err));
+    assert_int_equal(conf.nr_upstreams, 2);
+    assert_string_equal(conf.resolv_conf, "");
+}
+
+static void a_link_has_a_mac_from_its_inner_address(void **state)
+{
+    static const uint8_t expected[6] = { 0x02, 0x53, 10, 213, 77, 3 };
+    static const char text[] = "10.213.76.3  10.213.77.3";
+    struct link link = { .agent = "a" };
+    uint8_t mac[6];
+
+    (void)state;
+    for (size_t len = 0; len < sizeof(text) - 2; len++) {
+        uint8_t *copy = exact(text, len);
+
+        assert_false(link_parse((char *)copy, len, &link));
+        free(copy);
+    }
+    assert_true(link_parse(text, sizeof(text) - 1, &link));
+    link_mac(&link.inner4, mac);
+    assert_memory_equal(mac, expected, 6);
+}
+
 static void a_name_in_a_key_that_is_too_long_is_refused(void **state)
 {
     static char text[4000];
@@ -388,6 +519,9 @@ int main(void)
         cmocka_unit_test(every_mistake_is_named_with_its_place_and_what_was_expected),
         cmocka_unit_test(lists_have_64_entries_at_most),
         cmocka_unit_test(what_does_not_fit_is_refused_not_cut),
+        cmocka_unit_test(a_later_text_overrides_an_earlier_one),
+        cmocka_unit_test(a_resolv_conf_overrides_a_list_and_the_reverse),
+        cmocka_unit_test(a_link_has_a_mac_from_its_inner_address),
         cmocka_unit_test(a_name_in_a_key_that_is_too_long_is_refused),
         cmocka_unit_test(a_path_of_the_file_that_does_not_fit_is_refused),
     };
