@@ -2,7 +2,8 @@
  *
  * What fwd and sni-filter's inspector say to each other, over two pipes: a frame is a header
  * and a body. From fwd: SETUP once, then BINDING (as many as were kept), then POLICY; POLICY
- * again at each reload, SETUP again when the upstream servers change. From sni-filter: READY,
+ * again at each reload, SETUP again when the upstream servers change, and when the agents do:
+ * then BINDING and POLICY follow it. From sni-filter: READY,
  * RECORD, BINDING, POLICY_DONE: one for each POLICY, the first too; fwd sends no other before
  * it. Both are ours, of one build, on one machine: structs are sent as they are in memory. fwd
  * treats what it reads as hostile all the same: lengths are checked, texts are cut at their
@@ -48,14 +49,15 @@ struct ipc_upstream {
 
 struct ipc_source { /* which addresses are whose */
     struct prefix prefix;
-    char agent[64];
+    char agent[64]; /* "": this place is free, so that the others keep theirs */
 };
 
 struct ipc_setup {
-    uint32_t nr_sources, nr_own, nr_private_allowed, nr_upstreams;
+    uint32_t nr_sources, nr_own, nr_private_allowed, nr_private_denied, nr_upstreams;
     struct ipc_source sources[IPC_PREFIXES_MAX];
     struct addr own[IPC_PREFIXES_MAX]; /* the gateway's addresses: never an answer */
     struct prefix private_allowed[IPC_PREFIXES_MAX];
+    struct prefix private_denied[IPC_PREFIXES_MAX]; /* never an answer for a public name */
     struct ipc_upstream upstreams[IPC_UPSTREAMS_MAX];
     uint32_t dns_keep_s, dns_min_ttl_s;
     uint8_t is_ech_allowed;

@@ -41,6 +41,15 @@
     0xd0000000u /* not TCP: administratively prohibited (RFC 1812 §5.2.7.1)                   \
                  */
 
+/* Not a verdict: what user space is told of a packet from the tunnel whose outer address, MAC
+ * and source address are not those of one link. */
+#define MARK_SPOOFED 0x70000000u
+
+/* An agent's own network namespace: what the rules put on a packet that leaves through the
+ * tunnel's device, and VXLAN leaves on the packet around it. A program without CAP_NET_ADMIN
+ * cannot set it. */
+#define MARK_TUNNEL 0x5ec70001u
+
 /* The names that fwd and sni-filter share in the kernel. */
 #define NFT_TABLE_NAME "secctl" /* family inet */
 #define NFT_SET_BOUND4 "bound4" /* see below */

@@ -11,30 +11,24 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "fwd/config.h"
 #include "fwd/policy_store.h"
 
 #define CLIENT_PATIENCE_MS 5000
 #define ANSWER_PATIENCE_S  30
 #define HEAD_MAX           32 /* "policy 16777216\n" */
 
+static const char *const verbs[NR_CONTROL_VERBS] = {
+    [CONTROL_POLICY] = "policy",
+    [CONTROL_ATTACH] = "attach",
+    [CONTROL_DETACH] = "detach",
+    [CONTROL_STATUS] = "status",
+};
+
 bool control_path(const char *state, char path[CONTROL_PATH_MAX], struct err *err)
 {
-    struct stat netns;
-    int n;
-
-    if (state[0]) {
-        n = snprintf(path, CONTROL_PATH_MAX, "%s/control", state);
-    } else {
-        if (stat("/proc/self/ns/net", &netns) != 0)
-            return err_set(err, errno, "read /proc/self/ns/net: %s", strerror(errno));
-        n = snprintf(path, CONTROL_PATH_MAX, "/run/secctl.%llu.sock",
-                     (unsigned long long)netns.st_ino);
-    }
-    if (n < 0 || n >= CONTROL_PATH_MAX)
-        return err_set(err, ENAMETOOLONG,
-                       "make the control socket %s/control: expected a path below %d bytes",
-                       state, CONTROL_PATH_MAX);
-    return true;
+    return run_path(state, state[0] ? "control" : "sock", path, CONTROL_PATH_MAX, err) ||
+           err_wrap(err, "make the control socket");
 }
 
 static struct sockaddr_un address_of(const char *path)
@@ -144,13 +138,30 @@ static bool make_room(struct control *control)
     return true;
 }
 
+/* "VERB LEN", which is all of head. */
+static bool parse_head(const char *head, enum control_verb *verb, unsigned long long *len)
+{
+    char word[HEAD_MAX];
+    int n = 0;
+
+    if (sscanf(head, "%15[a-z] %20llu%n", word, len, &n) != 2 || head[n] != 0)
+        return false;
+    for (int i = 0; i < NR_CONTROL_VERBS; i++) {
+        if (strcmp(word, verbs[i]) != 0)
+            continue;
+        *verb = (enum control_verb)i;
+        return true;
+    }
+    return false;
+}
+
 /* The end has come: is it the end that the first line promised? */
 static void take_request(struct control *control)
 {
     char head[HEAD_MAX] = "";
     unsigned long long len;
-    const char *end;
-    int head_len = 0;
+    size_t head_len;
+    char *end;
 
     if (control->len == 0) { /* it only looked whether we answer */
         client_drop(control);
@@ -158,17 +169,21 @@ static void take_request(struct control *control)
     }
     memcpy(head, control->text, control->len < HEAD_MAX ? control->len : HEAD_MAX - 1);
     end = strchr(head, '\n');
-    if (!end || sscanf(head, "policy %20llu%n", &len, &head_len) != 1 ||
-        head + head_len != end) {
-        control_answer(control, false, "no request, expected its length in the first line");
+    if (end)
+        *end = 0;
+    if (!end || !parse_head(head, &control->verb, &len)) {
+        control_answer(
+            control, false,
+            "no request, expected what is asked for and its length in the first line");
         return;
     }
-    control->len -= (size_t)head_len + 1;
+    head_len = (size_t)(end - head) + 1;
+    control->len -= head_len;
     if (control->len != len) {
-        control_answer(control, false, "the policy is cut short, expected all of it");
+        control_answer(control, false, "the request is cut short, expected all of it");
         return;
     }
-    memmove(control->text, control->text + head_len + 1, control->len);
+    memmove(control->text, control->text + head_len, control->len);
     control->is_whole = true;
 }
 
@@ -177,7 +192,7 @@ void control_read(struct control *control)
     ssize_t n;
 
     if (!make_room(control)) {
-        control_answer(control, false, "the policy is too large, expected at most 16 MiB");
+        control_answer(control, false, "the request is too large, expected at most 16 MiB");
         return;
     }
     n = read(control->client_fd, control->text + control->len, control->size - control->len);
@@ -192,21 +207,22 @@ void control_read(struct control *control)
 void control_tick(struct control *control, uint64_t now_ms)
 {
     if (control->client_fd >= 0 && !control->is_whole && now_ms >= control->deadline_ms)
-        control_answer(control, false, "the policy did not arrive within 5 s");
+        control_answer(control, false, "the request did not arrive within 5 s");
 }
 
 void control_answer(struct control *control, bool is_ok, const char *text)
 {
-    char line[1024];
+    const size_t size = strlen(text) + 16;
+    char *line;
     int n;
 
     if (control->client_fd < 0)
         return;
-    n = snprintf(line, sizeof(line), "%s %s\n", is_ok ? "ok" : "error", text);
-    if (n >= (int)sizeof(line))
-        n = sizeof(line) - 1;
-    if (send(control->client_fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    line = malloc(size);
+    n = line ? snprintf(line, size, "%s %s\n", is_ok ? "ok" : "error", text) : 0;
+    if (n <= 0 || send(control->client_fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         log_warn("event=control detail=\"answer: %s\"", strerror(errno));
+    free(line);
     client_drop(control);
 }
 
@@ -227,12 +243,14 @@ static bool send_all(int fd, const char *text, size_t len)
     return true;
 }
 
-static size_t receive_all(int fd, char *buf, size_t size)
+/* All that comes, without the line's end; NULL when memory runs out. */
+static char *receive_all(int fd)
 {
+    char *buf = malloc(CONTROL_ANSWER_MAX);
     size_t len = 0;
 
-    while (len < size - 1) {
-        ssize_t n = recv(fd, buf + len, size - 1 - len, 0);
+    while (buf && len < CONTROL_ANSWER_MAX - 1) {
+        ssize_t n = recv(fd, buf + len, CONTROL_ANSWER_MAX - 1 - len, 0);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -240,19 +258,31 @@ static size_t receive_all(int fd, char *buf, size_t size)
             break;
         len += (size_t)n;
     }
-    buf[len] = 0;
-    buf[strcspn(buf, "\n")] = 0;
-    return len;
+    if (buf)
+        buf[len > 0 && buf[len - 1] == '\n' ? len - 1 : len] = 0;
+    return buf;
 }
 
-int control_ask(const char *path, const char *text, size_t len, char answer[1024],
-                struct err *err)
+/* "ok TEXT" or "error TEXT": the text alone stays */
+static int take_answer(char *line)
+{
+    const bool is_ok = strncmp(line, "ok ", 3) == 0;
+    const size_t word = is_ok ? 3 : 6;
+
+    if (!is_ok && strncmp(line, "error ", 6) != 0)
+        return -1;
+    memmove(line, line + word, strlen(line + word) + 1);
+    return is_ok;
+}
+
+int control_ask(const char *path, enum control_verb verb, const char *text, size_t len,
+                char **answer, struct err *err)
 {
     const struct sockaddr_un address = address_of(path);
     const struct timeval patience = { .tv_sec = ANSWER_PATIENCE_S };
-    char line[1024], head[HEAD_MAX];
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc = -1;
-    int head_len = snprintf(head, sizeof(head), "policy %zu\n", len);
+    char head[HEAD_MAX], *line;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
+    int head_len = snprintf(head, sizeof(head), "%s %zu\n", verbs[verb], len);
 
     if (fd < 0 || connect(fd, (const void *)&address, sizeof(address)) != 0) {
         err_set(err, errno, "reach the running gateway at %s: %s", path, strerror(errno));
@@ -265,15 +295,14 @@ int control_ask(const char *path, const char *text, size_t len, char answer[1024
      */
     if (send_all(fd, head, (size_t)head_len) && send_all(fd, text, len))
         shutdown(fd, SHUT_WR);
-    receive_all(fd, line, sizeof(line));
+    line = receive_all(fd);
     close(fd);
-    if (strncmp(line, "ok ", 3) == 0)
-        rc = 1;
-    else if (strncmp(line, "error ", 6) == 0)
-        rc = 0;
-    else
-        err_set(err, EPROTO, "hand the policy to the gateway at %s: it did not answer", path);
-    if (rc >= 0)
-        snprintf(answer, 1024, "%s", line + (rc ? 3 : 6));
-    return rc;
+    rc = line ? take_answer(line) : -1;
+    if (rc >= 0) {
+        *answer = line;
+        return rc;
+    }
+    free(line);
+    err_set(err, EPROTO, "ask the gateway at %s: it did not answer", path);
+    return -1;
 }

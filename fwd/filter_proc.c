@@ -26,8 +26,7 @@
 #define STOP_PATIENCE  100 /* times 10 ms */
 #define PROGRAM_NAME   "sni-filter"
 
-bool filter_init(struct filter_proc *filter, const char *user, uid_t uid, uint32_t internal,
-                 struct err *err)
+bool filter_init(struct filter_proc *filter, const char *user, uid_t uid, struct err *err)
 {
     const char *given = getenv("SECCTL_SNI_FILTER");
     char self[sizeof(filter->program) - sizeof(PROGRAM_NAME)];
@@ -38,7 +37,6 @@ bool filter_init(struct filter_proc *filter, const char *user, uid_t uid, uint32
         .uid = uid,
         .to_fd = -1,
         .from.fd = -1,
-        .internal = internal,
         .backoff_ms = BACKOFF_MIN_MS,
     };
     snprintf(filter->user, sizeof(filter->user), "%s", user);

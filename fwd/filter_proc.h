@@ -18,7 +18,7 @@ struct filter_proc {
     char program[512];
     char user[64];
     uid_t uid;         /* the user's number */
-    uint32_t internal; /* interface index */
+    uint32_t internal; /* interface index: set it before the first start */
     pid_t pid;         /* 0: not running */
     int to_fd;
     struct ipc_reader from;
@@ -30,7 +30,7 @@ struct filter_proc {
 
 /** filter_init - find the program: SECCTL_SNI_FILTER, else beside fwd's own */
 MUST_CHECK bool filter_init(struct filter_proc *filter, const char *user, uid_t uid,
-                            uint32_t internal, struct err *err);
+                            struct err *err);
 
 MUST_CHECK bool filter_start(struct filter_proc *filter, uint64_t now_ms, struct err *err);
 

@@ -8,16 +8,12 @@
 #include "fwd/gateway.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libmnl/libmnl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,16 +23,9 @@
 #include "fwd/gateway_internal.h"
 #include "fwd/net.h"
 #include "fwd/nft_load.h"
-#include "fwd/nft_sock.h"
 
-#define CONFIG_MAX    (1u << 20)
-#define NAMESPACE     "/proc/self/ns/net"
 #define LOOK_EVERY_MS 2000
 #define DISMISS_MS    1000
-
-#ifndef SECCTL_VERSION
-#define SECCTL_VERSION "unknown"
-#endif
 
 uint64_t now_ms(void)
 {
@@ -66,181 +55,6 @@ void gateway_record(struct gateway *gateway, enum record_event event,
     vsnprintf(record.detail, sizeof(record.detail), format, args);
     va_end(args);
     log_writer_put(&gateway->log, &record);
-}
-
-bool wanted_read(const char *path, struct wanted *wanted, struct err *err)
-{
-    struct conf *conf = &wanted->conf;
-    size_t len;
-    char *text = file_read(path, CONFIG_MAX, &len, err);
-    bool is_read;
-
-    memset(wanted, 0, sizeof(*wanted));
-    if (!text)
-        return false;
-    is_read = conf_parse(path, text, len, conf, err);
-    free(text);
-    if (!is_read)
-        return false;
-    wanted->upstream.conf = conf;
-    wanted->wish.setup = &wanted->setup;
-    wanted->wish.is_queue_native = wanted->wish.has_flowtable = true;
-    if (!net_interface(conf->internal, &wanted->wish.internal, err) ||
-        !net_interface(conf->external, &wanted->wish.external, err) ||
-        !net_user(conf->user, &wanted->wish.user, err))
-        return err_wrap(err, "%s", path);
-    if (wanted->wish.internal.index == wanted->wish.external.index)
-        return err_set(err, EINVAL, "%s: internal and external are the same interface %s", path,
-                       wanted->wish.internal.name);
-    if (!net_setup(conf, &wanted->wish.internal, &wanted->wish.external, &wanted->setup, err))
-        return false;
-    upstream_refresh(&wanted->upstream);
-    return true;
-}
-
-size_t wanted_endpoints(const struct upstream *upstream,
-                        struct nft_endpoint endpoints[IPC_UPSTREAMS_MAX])
-{
-    for (size_t i = 0; i < upstream->nr; i++)
-        endpoints[i] = (struct nft_endpoint) { upstream->list[i].addr, upstream->list[i].port };
-    return upstream->nr;
-}
-
-/* --- start and end ----------------------------------------------------------------------- */
-
-static bool block_signals(struct gateway *gateway, struct err *err)
-{
-    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD };
-    sigset_t set;
-
-    sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-        sigaddset(&set, numbers[i]);
-    signal(SIGPIPE, SIG_IGN);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    prctl(PR_SET_CHILD_SUBREAPER, 1); /* what a killed filter leaves is ours to collect */
-    gateway->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return gateway->signal_fd >= 0 ||
-           err_set(err, errno, "wait for signals: %s", strerror(errno));
-}
-
-/* One gateway a namespace: a second one would replace the ruleset of the first, and close it at
- * its end. The lock is on the namespace itself and goes with the process. */
-static bool claim_namespace(struct gateway *gateway, struct err *err)
-{
-    if (geteuid() != 0)
-        return err_set(err, EPERM,
-                       "start: uid %u, expected root with CAP_NET_ADMIN, CAP_SETUID, "
-                       "CAP_SETGID and CAP_SETPCAP",
-                       (unsigned)geteuid());
-    gateway->claim_fd = open(NAMESPACE, O_RDONLY | O_CLOEXEC);
-    if (gateway->claim_fd < 0)
-        return err_set(err, errno, "open " NAMESPACE ": %s", strerror(errno));
-    if (flock(gateway->claim_fd, LOCK_EX | LOCK_NB) == 0)
-        return true;
-    if (errno == EWOULDBLOCK)
-        return err_set(err, EADDRINUSE,
-                       "start: another gateway runs in this network namespace, expected none");
-    return err_set(err, errno, "lock " NAMESPACE ": %s", strerror(errno));
-}
-
-static bool look_for_state(const char *path, struct err *err)
-{
-    int fd;
-
-    if (!path[0])
-        return true;
-    fd = open(path, O_DIRECTORY | O_PATH | O_CLOEXEC);
-    if (fd < 0)
-        return err_set(err, errno, "open state directory %s: %s, expected a directory", path,
-                       strerror(errno));
-    close(fd);
-    return true;
-}
-
-/* Everything that can fail without having changed anything. */
-static bool prepare(struct gateway *gateway, const char *config_path, struct err *err)
-{
-    const struct conf *conf = &gateway->wanted.conf;
-
-    if (!wanted_read(config_path, &gateway->wanted, err) ||
-        !candidate_read(conf->policy, &gateway->policy, err) ||
-        !claim_namespace(gateway, err) || !look_for_state(conf->state, err) ||
-        !filter_init(&gateway->filter, conf->user, gateway->wanted.wish.user,
-                     gateway->wanted.wish.internal.index, err) ||
-        !log_writer_open(&gateway->log, conf->log, err) ||
-        !bindings_open(&gateway->bindings, conf->state, now_wall_us() / 1000000, err) ||
-        !block_signals(gateway, err))
-        return false;
-    if (!control_open(&gateway->control, conf->state, err)) {
-        if (err->code == EADDRINUSE)
-            return false;
-        log_warn("event=control detail=\"%s; fwd load will not work\"", err->text);
-    }
-    gateway->nft = nft_sock_open(err);
-    return gateway->nft != NULL;
-}
-
-static bool close_down(struct gateway *gateway)
-{
-    struct err err = { 0 };
-    bool is_closed = nft_close(gateway->nft, &err);
-
-    if (!is_closed)
-        log_error("event=stop detail=\"%s\"", err.text);
-    if (!sysctl_forwarding(false, &err))
-        log_warn("event=stop detail=\"%s; the ruleset lets nothing through\"", err.text);
-    return is_closed;
-}
-
-static bool open_up(struct gateway *gateway, struct err *err)
-{
-    struct wanted *wanted = &gateway->wanted;
-    struct nft_endpoint endpoints[IPC_UPSTREAMS_MAX];
-    const size_t nr = wanted_endpoints(&wanted->upstream, endpoints);
-
-    if (!nft_load(gateway->nft, &wanted->wish, endpoints, nr, false, &gateway->rs, err))
-        return err_wrap(err, "load the ruleset");
-    log_info("event=ruleset queue=%s flowtable=%s rules=%zu internal=%s external=%s",
-             wanted->wish.is_queue_native ? "native" : "target",
-             wanted->wish.has_flowtable ? "yes" : "no", gateway->rs.nr_rules,
-             wanted->wish.internal.name, wanted->wish.external.name);
-    if (!sysctl_prepare(&wanted->wish.internal, &wanted->wish.external, err)) {
-        close_down(gateway);
-        return false;
-    }
-    if (wanted->upstream.nr == 0)
-        log_warn("event=upstream detail=\"no DNS server is known: every name fails\"");
-    return true;
-}
-
-void gateway_record_start(struct gateway *gateway)
-{
-    const struct ruleset_wish *wish = &gateway->wanted.wish;
-
-    if (gateway->is_started)
-        return;
-    gateway->is_started = true;
-    gateway_record(gateway, EVENT_START, RECORD_NO_VERDICT, gateway->policy.id,
-                   "version %s, queue %s, flowtable %s, %zu bindings kept", SECCTL_VERSION,
-                   wish->is_queue_native ? "native" : "target",
-                   wish->has_flowtable ? "yes" : "no", gateway->bindings.nr);
-}
-
-static void finish(struct gateway *gateway)
-{
-    control_close(&gateway->control);
-    bindings_close(&gateway->bindings);
-    log_writer_close(&gateway->log);
-    candidate_clear(&gateway->policy);
-    candidate_clear(&gateway->pending);
-    ruleset_clear(&gateway->rs);
-    if (gateway->nft)
-        mnl_socket_close(gateway->nft);
-    if (gateway->signal_fd >= 0)
-        close(gateway->signal_fd);
-    if (gateway->claim_fd >= 0)
-        close(gateway->claim_fd);
 }
 
 /* --- the loop ---------------------------------------------------------------------------- */
@@ -339,8 +153,8 @@ static int tick(struct gateway *gateway)
     control_tick(&gateway->control, now);
     if (!gateway->is_policy_sent && gateway->is_reload_due)
         gateway_reload(gateway);
-    if (!gateway->is_policy_sent && gateway->control.is_whole)
-        gateway_load(gateway);
+    if (gateway->control.is_whole)
+        gateway_request(gateway);
 
     next = gateway->next_look_ms;
     if (gateway->filter.restart_ms != 0 && gateway->filter.restart_ms < next)
@@ -393,7 +207,7 @@ static void dismiss_filter(struct gateway *gateway)
     filter_stop(&gateway->filter);
 }
 
-bool gateway_run(const char *config_path, struct err *err)
+bool gateway_run(const struct config *config, struct err *err)
 {
     struct gateway *gateway = calloc(1, sizeof(*gateway));
     bool is_run;
@@ -402,13 +216,15 @@ bool gateway_run(const char *config_path, struct err *err)
         return err_set(err, ENOMEM, "start: %s", strerror(ENOMEM));
     gateway->signal_fd = gateway->claim_fd = gateway->log.fd = gateway->bindings.fd = -1;
     gateway->control.listen_fd = gateway->control.client_fd = -1;
-    is_run = prepare(gateway, config_path, err) && open_up(gateway, err);
+    gateway->config = config;
+    gateway->started_us = now_wall_us();
+    is_run = gateway_prepare(gateway, err) && gateway_open_up(gateway, err);
     if (is_run) {
         gateway_start_filter(gateway);
         gateway->next_look_ms = now_ms() + LOOK_EVERY_MS;
         while (!gateway->is_over)
             turn(gateway);
-        close_down(gateway);
+        gateway_close_down(gateway);
         dismiss_filter(gateway);
         gateway_record_start(gateway);
         gateway_record(gateway, EVENT_STOP, RECORD_NO_VERDICT, gateway->policy.id,
@@ -422,7 +238,7 @@ bool gateway_run(const char *config_path, struct err *err)
                          "interface %s (index %u) is gone: expected it for as long as the "
                          "gateway runs",
                          gateway->lost->name, gateway->lost->index);
-    finish(gateway);
+    gateway_finish(gateway);
     free(gateway);
     return is_run;
 }

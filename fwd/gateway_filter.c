@@ -72,6 +72,7 @@ void gateway_filter_died(struct gateway *gateway, int status)
     else
         snprintf(how, sizeof(how), "ended with status %d", WEXITSTATUS(status));
     filter_gone(filter, now_ms());
+    gateway->is_filter_ready = false;
     gateway->mute_ms = 0;
     log_error("event=filter pid=%d detail=\"%s\" restart_ms=%llu", (int)pid, how,
               (unsigned long long)(filter->restart_ms - now_ms()));
@@ -86,6 +87,7 @@ static void on_ready(struct gateway *gateway)
     struct err err = { 0 };
 
     log_info("event=ready pid=%d", (int)gateway->filter.pid);
+    gateway->is_filter_ready = true;
     if (!gateway->is_forwarding) {
         gateway->is_forwarding = sysctl_forwarding(true, &err);
         if (gateway->is_forwarding)

@@ -12,12 +12,11 @@
 #include "fwd/log_writer.h"
 #include "fwd/policy_store.h"
 
-struct mnl_socket;
-
 /* Where a policy in flight came from: who is to hear how it went. */
-enum policy_from { FROM_START, FROM_DISK, FROM_CONTROL };
+enum policy_from { FROM_START, FROM_DISK, FROM_CONTROL, FROM_LINK };
 
 struct gateway {
+    const struct config *config; /* borrowed */
     struct wanted wanted;
     struct ruleset rs;
     struct mnl_socket *nft;
@@ -35,7 +34,11 @@ struct gateway {
     bool is_reload_due;
     char kept[256]; /* for the answer: why the policy was not written to disk; "" it was */
 
-    bool is_started; /* the record "start" is written */
+    char link_change[160]; /* what the policy in flight follows from */
+
+    bool is_filter_ready;
+    uint64_t started_us; /* since 1970 */
+    bool is_started;     /* the record "start" is written */
     bool is_forwarding;
     bool is_over;                  /* SIGTERM, or what the gateway stands between is gone */
     const struct ruleset_if *lost; /* that interface, or NULL */
@@ -64,8 +67,24 @@ void gateway_send_setup(struct gateway *gateway);
 /* gateway_policy.c */
 void gateway_send_policy(struct gateway *gateway, enum policy_from from);
 void gateway_reload(struct gateway *gateway);
-void gateway_load(struct gateway *gateway); /* the control socket's request */
+void gateway_load(struct gateway *gateway);
 void gateway_policy_done(struct gateway *gateway, const struct ipc_policy_done *done);
 void gateway_policy_lost(struct gateway *gateway); /* the filter died with one in flight */
+
+/* gateway_start.c */
+bool gateway_prepare(struct gateway *gateway, struct err *err);
+bool gateway_open_up(struct gateway *gateway, struct err *err);
+bool gateway_close_down(struct gateway *gateway);
+void gateway_finish(struct gateway *gateway);
+
+/* gateway_control.c: what the control socket was asked for */
+void gateway_request(struct gateway *gateway);
+
+/* gateway_link.c */
+void gateway_attach(struct gateway *gateway);
+void gateway_detach(struct gateway *gateway);
+
+/* gateway_status.c: answers with the state of everything */
+void gateway_status(struct gateway *gateway);
 
 #endif

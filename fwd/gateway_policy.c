@@ -67,7 +67,7 @@ static void refused(struct gateway *gateway, enum policy_from from, const char *
     gateway_record_start(gateway);
     gateway_record(gateway, EVENT_POLICY, RECORD_DENY, gateway->policy.id, "%s", why);
     log_error("event=policy detail=\"%s; the policy in force stays\"", why);
-    if (from == FROM_CONTROL)
+    if (from == FROM_CONTROL || from == FROM_LINK)
         control_answer(&gateway->control, false, why);
 }
 
@@ -120,11 +120,14 @@ static void answer(struct gateway *gateway, const char *how)
 {
     char text[900];
 
-    if (gateway->pending_from != FROM_CONTROL)
-        return;
-    snprintf(text, sizeof(text), "policy %s %s%s%s", gateway->policy.id, how,
-             gateway->kept[0] ? "; not kept, lost at the next start: " : "", gateway->kept);
-    control_answer(&gateway->control, true, text);
+    if (gateway->pending_from == FROM_LINK)
+        snprintf(text, sizeof(text), "%s%s%s", gateway->link_change,
+                 gateway->kept[0] ? "; not kept, lost at the next start: " : "", gateway->kept);
+    else
+        snprintf(text, sizeof(text), "policy %s %s%s%s", gateway->policy.id, how,
+                 gateway->kept[0] ? "; not kept, lost at the next start: " : "", gateway->kept);
+    if (gateway->pending_from == FROM_CONTROL || gateway->pending_from == FROM_LINK)
+        control_answer(&gateway->control, true, text);
 }
 
 void gateway_policy_done(struct gateway *gateway, const struct ipc_policy_done *done)
@@ -152,8 +155,9 @@ void gateway_policy_done(struct gateway *gateway, const struct ipc_policy_done *
         !nft_reoffload(gateway->nft, &gateway->rs, &err))
         log_error("event=policy detail=\"%s\"", err.text);
     gateway_record(gateway, EVENT_POLICY, RECORD_ALLOW, gateway->policy.id,
-                   "%zu rules, %u connections reset", gateway->policy.nr_rules,
-                   done->nr_revoked);
+                   "%s%s%zu rules, %u connections reset",
+                   from == FROM_LINK ? gateway->link_change : "", from == FROM_LINK ? "; " : "",
+                   gateway->policy.nr_rules, done->nr_revoked);
     log_info("event=policy id=%s rules=%zu reset=%u", gateway->policy.id,
              gateway->policy.nr_rules, done->nr_revoked);
     snprintf(how, sizeof(how), "in force, %zu rules, %u connections reset",
@@ -164,6 +168,8 @@ void gateway_policy_done(struct gateway *gateway, const struct ipc_policy_done *
 void gateway_policy_lost(struct gateway *gateway)
 {
     gateway->is_policy_sent = false;
+    if (gateway->pending_from == FROM_LINK) /* the next filter starts with it */
+        answer(gateway, "");
     if (!is_pending(gateway))
         return;
     adopt(gateway); /* it was good: the next filter gets it */

@@ -23,12 +23,24 @@ static const struct command {
     int (*run)(int argc, char **argv); /* argv[0]: the command's name */
     const char *arguments, *purpose;
 } commands[] = {
-    { "gateway", cmd_gateway, "--config FILE", "be the gateway of this network namespace" },
+    { "gateway", cmd_gateway, "--config FILE [--set KEY=VALUE] ...",
+      "be the gateway of this network namespace" },
+    { "link", cmd_link,
+      "--gateway OUTER --inner ADDRESS/BITS --router ADDRESS\n"
+      "           [--inner6 ADDRESS/BITS --router6 ADDRESS] [--resolv-conf FILE] [--user "
+      "USER]\n"
+      "  fwd link --check",
+      "lock this network namespace and be the agent's end of the tunnel; or check that it is" },
+    { "attach", cmd_attach, "[--config FILE] NAME OUTER INNER4 [INNER6]",
+      "have the running gateway take a link" },
+    { "detach", cmd_detach, "[--config FILE] NAME", "have it forget the link" },
     { "load", cmd_load, "[--config FILE] -",
       "hand the running gateway a policy from standard input" },
-    { "show", cmd_show, "--config FILE", "print the ruleset that would be loaded" },
-    { "check", cmd_check, "--config FILE",
-      "compare the kernel's ruleset with it; exit status 3 when they differ" },
+    { "status", cmd_status, "[--config FILE] [--json]",
+      "what the running gateway says of itself; exit status 3 when it is not healthy" },
+    { "show", cmd_show, "[--config FILE ...]", "print the ruleset that would be loaded" },
+    { "check", cmd_check, "[--config FILE ...]",
+      "compare the kernel's ruleset and tunnel with it; exit status 3 when they differ" },
     { "help", cmd_help, "", "print this" },
     { "version", cmd_version, "", "print the version" },
 };

@@ -66,6 +66,98 @@ bool net_interface(const char *which, struct ruleset_if *interface, struct err *
     return true;
 }
 
+static bool is_link_local(const struct addr *addr)
+{
+    return addr->family == ADDR_V6 && addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
+}
+
+/* The subnet that an address with its mask stands in. */
+static struct prefix subnet_of(const struct addr *addr, const struct addr *mask)
+{
+    struct prefix prefix = { .addr = *addr };
+
+    for (size_t i = 0; i < sizeof(addr->bytes); i++) {
+        prefix.addr.bytes[i] &= mask->bytes[i];
+        prefix.bits = (uint8_t)(prefix.bits + __builtin_popcount(mask->bytes[i]));
+    }
+    return prefix;
+}
+
+bool net_towards(const struct addr *addr, struct ruleset_if *interface, struct addr *own,
+                 struct err *err)
+{
+    struct ifaddrs *all = NULL;
+    char text[ADDR_TEXT_MAX], name[IFNAMSIZ] = "";
+
+    if (getifaddrs(&all) != 0)
+        return err_set(err, errno, "list the addresses of this network namespace: %s",
+                       strerror(errno));
+    for (const struct ifaddrs *one = all; one && !name[0]; one = one->ifa_next) {
+        const struct addr has = addr_of(one->ifa_addr), mask = addr_of(one->ifa_netmask);
+        struct prefix subnet;
+
+        if (has.family != addr->family || mask.family != has.family ||
+            strcmp(one->ifa_name, TUNNEL_DEVICE) == 0)
+            continue;
+        subnet = subnet_of(&has, &mask);
+        if (!prefix_contains(&subnet, addr) || addr_equal(&has, addr))
+            continue;
+        *own = has;
+        snprintf(name, sizeof(name), "%s", one->ifa_name);
+    }
+    freeifaddrs(all);
+    if (!name[0])
+        return err_set(err, ENETUNREACH,
+                       "find the way to %s: no interface of this network namespace has an "
+                       "address in its network",
+                       addr_format(addr, text));
+    return net_interface(name, interface, err);
+}
+
+/* Could it be the way out? Not loopback, not one of those, with an address that leads further.
+ */
+static bool is_candidate(const struct ifaddrs *one, const struct ruleset_if *internal)
+{
+    const struct addr addr = addr_of(one->ifa_addr);
+
+    return addr.family != ADDR_NONE && !is_link_local(&addr) &&
+           !(one->ifa_flags & IFF_LOOPBACK) && (one->ifa_flags & IFF_UP) &&
+           strcmp(one->ifa_name, internal->name) != 0 &&
+           strcmp(one->ifa_name, TUNNEL_DEVICE) != 0;
+}
+
+bool net_external(const struct ruleset_if *internal, struct ruleset_if *external,
+                  struct err *err)
+{
+    struct ifaddrs *all = NULL;
+    char name[IFNAMSIZ] = "";
+    bool is_clear = true;
+
+    if (getifaddrs(&all) != 0)
+        return err_set(err, errno, "list the addresses of this network namespace: %s",
+                       strerror(errno));
+    for (const struct ifaddrs *one = all; one && is_clear; one = one->ifa_next) {
+        if (!is_candidate(one, internal) || strcmp(one->ifa_name, name) == 0)
+            continue;
+        is_clear = name[0] == 0;
+        if (is_clear)
+            snprintf(name, sizeof(name), "%s", one->ifa_name);
+        else
+            err_set(err, ENOTUNIQ,
+                    "external = auto: %s and %s have addresses, expected one interface beside "
+                    "%s",
+                    name, one->ifa_name, internal->name);
+    }
+    freeifaddrs(all);
+    if (!is_clear)
+        return false;
+    if (name[0] == 0)
+        return err_set(err, ENODEV,
+                       "external = auto: no interface beside %s has an address, expected one",
+                       internal->name);
+    return net_interface(name, external, err);
+}
+
 bool net_user(const char *name, uint32_t *uid, struct err *err)
 {
     const struct passwd *entry;
@@ -84,23 +176,6 @@ bool net_user(const char *name, uint32_t *uid, struct err *err)
                        name);
     *uid = entry->pw_uid;
     return true;
-}
-
-/* The subnet that an address with its mask stands in. */
-static struct prefix subnet_of(const struct addr *addr, const struct addr *mask)
-{
-    struct prefix prefix = { .addr = *addr };
-
-    for (size_t i = 0; i < sizeof(addr->bytes); i++) {
-        prefix.addr.bytes[i] &= mask->bytes[i];
-        prefix.bits = (uint8_t)(prefix.bits + __builtin_popcount(mask->bytes[i]));
-    }
-    return prefix;
-}
-
-static bool is_link_local(const struct addr *addr)
-{
-    return addr->family == ADDR_V6 && addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
 }
 
 static void take_address(const struct ifaddrs *one, const struct ruleset_if *internal,
@@ -137,6 +212,8 @@ static void take_conf(const struct conf *conf, struct ipc_setup *setup)
     for (size_t i = 0; i < conf->nr_private_allowed && i < ARRAY_LEN(conf->private_allowed);
          i++)
         setup->private_allowed[setup->nr_private_allowed++] = conf->private_allowed[i];
+    for (size_t i = 0; i < conf->nr_private_denied && i < ARRAY_LEN(conf->private_denied); i++)
+        setup->private_denied[setup->nr_private_denied++] = conf->private_denied[i];
     setup->dns_keep_s = conf->dns_keep_s;
     setup->dns_min_ttl_s = conf->dns_min_ttl_s;
     setup->is_ech_allowed = conf->is_ech_allowed;
@@ -154,9 +231,9 @@ bool net_setup(const struct conf *conf, const struct ruleset_if *internal,
         return err_set(err, errno, "list the addresses of this network namespace: %s",
                        strerror(errno));
     for (const struct ifaddrs *one = all; one; one = one->ifa_next)
-        take_address(one, internal, external, conf->nr_agents > 0, setup);
+        take_address(one, internal, external, conf->nr_agents > 0 || conf->has_tunnel, setup);
     freeifaddrs(all);
-    if (setup->nr_sources == 0)
+    if (setup->nr_sources == 0 && !conf->has_tunnel)
         return err_set(err, EADDRNOTAVAIL,
                        "find the agents: interface %s has no address, and gateway.conf no "
                        "\"agent.NAME = ADDRESS\"",

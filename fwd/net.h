@@ -15,11 +15,20 @@
 /** net_interface - the interface of that name, or the one that has that address */
 MUST_CHECK bool net_interface(const char *which, struct ruleset_if *interface, struct err *err);
 
+/** net_towards - the interface whose network addr is in, and the own address there */
+MUST_CHECK bool net_towards(const struct addr *addr, struct ruleset_if *interface,
+                            struct addr *own, struct err *err);
+
+/** net_external - external = auto: the one other interface than internal with an address */
+MUST_CHECK bool net_external(const struct ruleset_if *internal, struct ruleset_if *external,
+                             struct err *err);
+
 /**
  * net_setup - what the filter must know of this network namespace; upstreams are left out
  *
  * sources: conf's agents, or when it names none the subnets of the internal interface, all of
- * them agent "agent". own: every address of this namespace.
+ * them agent "agent"; with a tunnel none: they are its links'. own: every address of this
+ * namespace.
  */
 MUST_CHECK bool net_setup(const struct conf *conf, const struct ruleset_if *internal,
                           const struct ruleset_if *external, struct ipc_setup *setup,

@@ -258,22 +258,37 @@ void nft_batch_replace(struct nft_batch *batch, const struct ruleset *rs)
         put_rule(batch, &rs->rules[i]);
 }
 
-void nft_batch_reoffload(struct nft_batch *batch, const struct ruleset *rs)
+static void flush_chain(struct nft_batch *batch, const char *chain)
 {
     struct nftnl_rule *all = nftnl_rule_alloc();
     struct nlmsghdr *nlh =
-        message_begin(batch, NFT_MSG_DELRULE, 0, PART_OTHER, "flush chain %s", CHAIN_OFFLOAD);
+        message_begin(batch, NFT_MSG_DELRULE, 0, PART_OTHER, "flush chain %s", chain);
 
     if (!all)
         batch->is_broken = true;
     if (all && nlh) {
         nftnl_rule_set_u32(all, NFTNL_RULE_FAMILY, NFPROTO_INET);
         nftnl_rule_set_str(all, NFTNL_RULE_TABLE, NFT_TABLE_NAME);
-        nftnl_rule_set_str(all, NFTNL_RULE_CHAIN, CHAIN_OFFLOAD);
+        nftnl_rule_set_str(all, NFTNL_RULE_CHAIN, chain);
         nftnl_rule_nlmsg_build_payload(nlh, all);
         message_end(batch, nlh);
     }
     nftnl_rule_free(all);
+}
+
+void nft_batch_relink(struct nft_batch *batch, const struct ruleset *rs)
+{
+    for (size_t i = 0; i < rs->nr_chains; i++)
+        if (ruleset_is_of_links(rs->chains[i].name))
+            flush_chain(batch, rs->chains[i].name);
+    for (size_t i = 0; i < rs->nr_rules; i++)
+        if (ruleset_is_of_links(rs->rules[i].chain))
+            put_rule(batch, &rs->rules[i]);
+}
+
+void nft_batch_reoffload(struct nft_batch *batch, const struct ruleset *rs)
+{
+    flush_chain(batch, CHAIN_OFFLOAD);
     put_flowtable(batch, NFT_MSG_DELFLOWTABLE, rs);
     put_flowtable(batch, NFT_MSG_NEWFLOWTABLE, rs);
     for (size_t i = 0; i < rs->nr_rules; i++)

@@ -317,3 +317,23 @@ int nft_check(struct mnl_socket *sock, struct ruleset_wish *wish, FILE *out, str
     dump_clear(&have);
     return check.nr;
 }
+
+int nft_check_lock(struct mnl_socket *sock, const struct ruleset_lock *lock, FILE *out,
+                   struct err *err)
+{
+    struct ruleset want;
+    struct dump have;
+    struct check check = { .want = &want, .have = &have, .out = out };
+
+    if (!dump_read(sock, &have, err))
+        return -1;
+    if (!ruleset_lock_rules(lock, &want)) {
+        dump_clear(&have);
+        err_set(err, ENOMEM, "build the lock: %s", strerror(ENOMEM));
+        return -1;
+    }
+    check_all(&check);
+    ruleset_clear(&want);
+    dump_clear(&have);
+    return check.nr;
+}

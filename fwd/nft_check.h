@@ -22,4 +22,8 @@ struct mnl_socket;
 MUST_CHECK int nft_check(struct mnl_socket *sock, struct ruleset_wish *wish, FILE *out,
                          struct err *err);
 
+/** nft_check_lock - the same with the lock of an agent's network namespace */
+MUST_CHECK int nft_check_lock(struct mnl_socket *sock, const struct ruleset_lock *lock,
+                              FILE *out, struct err *err);
+
 #endif

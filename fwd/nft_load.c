@@ -81,18 +81,54 @@ bool nft_load(struct mnl_socket *sock, struct ruleset_wish *wish,
     }
 }
 
+/* Replace the table by rs, which is cleared. */
+static bool replace_by(struct mnl_socket *sock, struct ruleset *rs, struct err *err)
+{
+    struct nft_batch batch;
+
+    if (rs->nr_rules == 0 || !nft_batch_init(&batch)) {
+        ruleset_clear(rs);
+        return err_set(err, ENOMEM, "build the ruleset: %s", strerror(ENOMEM));
+    }
+    nft_batch_replace(&batch, rs);
+    ruleset_clear(rs);
+    return batch_send(sock, &batch, err);
+}
+
 bool nft_close(struct mnl_socket *sock, struct err *err)
 {
     struct ruleset rs;
-    struct nft_batch batch;
 
-    if (!ruleset_closed(&rs) || !nft_batch_init(&batch)) {
-        ruleset_clear(&rs);
-        return err_set(err, ENOMEM, "build the closed ruleset: %s", strerror(ENOMEM));
+    (void)!ruleset_closed(&rs); /* an empty one is seen in replace_by() */
+    return replace_by(sock, &rs, err) || err_wrap(err, "close the gateway");
+}
+
+bool nft_lock(struct mnl_socket *sock, const struct ruleset_lock *lock, struct err *err)
+{
+    struct ruleset rs;
+
+    (void)!ruleset_lock_rules(lock, &rs);
+    return replace_by(sock, &rs, err) || err_wrap(err, "lock the network namespace");
+}
+
+bool nft_relink(struct mnl_socket *sock, const struct ruleset_wish *wish, struct ruleset *rs,
+                struct err *err)
+{
+    struct nft_batch batch;
+    struct ruleset next;
+
+    if (!ruleset_gateway(wish, &next) || !nft_batch_init(&batch)) {
+        ruleset_clear(&next);
+        return err_set(err, ENOMEM, "build the ruleset: %s", strerror(ENOMEM));
     }
-    nft_batch_replace(&batch, &rs);
-    ruleset_clear(&rs);
-    return batch_send(sock, &batch, err) || err_wrap(err, "close the gateway");
+    nft_batch_relink(&batch, &next);
+    if (!batch_send(sock, &batch, err)) {
+        ruleset_clear(&next);
+        return err_wrap(err, "change the rules of the links");
+    }
+    ruleset_clear(rs);
+    *rs = next;
+    return true;
 }
 
 bool nft_set_upstreams(struct mnl_socket *sock, const struct nft_endpoint *upstreams, size_t nr,

@@ -25,6 +25,17 @@ MUST_CHECK bool nft_load(struct mnl_socket *sock, struct ruleset_wish *wish,
 /** nft_close - put the closed ruleset in force */
 MUST_CHECK bool nft_close(struct mnl_socket *sock, struct err *err);
 
+/** nft_lock - put an agent's lock in force */
+MUST_CHECK bool nft_lock(struct mnl_socket *sock, const struct ruleset_lock *lock,
+                         struct err *err);
+
+/** nft_relink - wish has other links than *rs: put their rules in force in one transaction
+ *
+ * rs: replaced by the ruleset that is now in force; as it was when that fails.
+ */
+MUST_CHECK bool nft_relink(struct mnl_socket *sock, const struct ruleset_wish *wish,
+                           struct ruleset *rs, struct err *err);
+
 /** nft_set_upstreams, nft_reoffload - see nft_batch_upstreams(), nft_batch_reoffload() */
 MUST_CHECK bool nft_set_upstreams(struct mnl_socket *sock, const struct nft_endpoint *upstreams,
                                   size_t nr, struct err *err);

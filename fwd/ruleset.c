@@ -29,7 +29,7 @@ static const struct set_decl gateway_sets[RULESET_SETS_MAX] = {
       UPSTREAM_MAX, false },
 };
 
-static bool ruleset_done(struct ruleset *rs)
+bool ruleset_done(struct ruleset *rs)
 {
     for (size_t i = 0; i < rs->nr_rules; i++)
         if (rs->rules[i].nr_exprs > RULE_EXPRS_MAX)
@@ -47,6 +47,7 @@ bool ruleset_gateway(const struct ruleset_wish *wish, struct ruleset *rs)
     rs->has_flowtable = wish->has_flowtable;
     memcpy(rs->devices[0], wish->internal.name, IFNAMSIZ);
     memcpy(rs->devices[1], wish->external.name, IFNAMSIZ);
+    ruleset_add_tunnel(wish, rs);
     ruleset_add_forward(wish, rs);
     ruleset_add_host(wish, rs);
     return ruleset_done(rs);

@@ -14,6 +14,7 @@
 
 #include "common/attr.h"
 #include "common/ipc.h"
+#include "common/link.h"
 
 /* One nf_tables expression. Which fields it uses is said in one table, in nft_expr.c. */
 enum expr_kind {
@@ -91,7 +92,7 @@ struct set_decl {
     bool has_timeout;
 };
 
-#define RULESET_CHAINS_MAX 24
+#define RULESET_CHAINS_MAX 32
 #define RULESET_SETS_MAX   4
 #define FLOWTABLE_NAME     "ft"
 #define CHAIN_OFFLOAD      "offload"
@@ -122,6 +123,16 @@ struct ruleset_wish {
     uint32_t user;                 /* whose questions may leave */
     bool is_queue_native;          /* expression "queue"; else the xt target NFQUEUE */
     bool has_flowtable;
+    const struct link *links; /* borrowed: LINKS_MAX places; internal is the tunnel's device.
+                                 NULL: no tunnel */
+    struct ruleset_if underlay;
+};
+
+/* What the lock in an agent's network namespace depends on. */
+struct ruleset_lock {
+    struct ruleset_if underlay;
+    struct addr outer, gateway; /* on the underlay: own, the gateway's */
+    struct addr inner[2];       /* own: IPv4, IPv6 or ADDR_NONE */
 };
 
 /**
@@ -133,7 +144,17 @@ MUST_CHECK bool ruleset_gateway(const struct ruleset_wish *wish, struct ruleset 
 
 /** ruleset_closed - the rules that a stopped gateway leaves: nothing but loopback */
 MUST_CHECK bool ruleset_closed(struct ruleset *rs);
+
+/**
+ * ruleset_lock_rules - the lock: an agent's namespace speaks through the tunnel or not at all
+ *
+ * It names the tunnel's device, which need not be there yet.
+ */
+MUST_CHECK bool ruleset_lock_rules(const struct ruleset_lock *lock, struct ruleset *rs);
 void ruleset_clear(struct ruleset *rs);
+
+/** ruleset_is_of_links - do the rules of that chain come from the links and nothing else? */
+bool ruleset_is_of_links(const char *chain);
 
 /** ruleset_print - the whole table in nft's notation */
 void ruleset_print(const struct ruleset *rs, FILE *out);

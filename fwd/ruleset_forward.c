@@ -58,6 +58,8 @@ static void add_source(const struct ruleset_wish *wish, struct ruleset *rs)
 
     ruleset_regular(rs, CHAIN_SOURCE);
     for (size_t i = 0; i < wish->setup->nr_sources && i < IPC_PREFIXES_MAX; i++) {
+        if (!wish->setup->sources[i].agent[0])
+            continue; /* a link's place that is free */
         rule = ruleset_rule(rs, CHAIN_SOURCE);
         rule_source(rule, &wish->setup->sources[i].prefix);
         rule_set_mark(rule, source_tag(wish->setup, i));
@@ -229,7 +231,7 @@ static void add_outbound(const struct ruleset_wish *wish, struct ruleset *rs)
  * whose hello nobody has read, and the server may take it: it may have lost the one that was
  * accepted. So it has to come here. The flowtable leaves alone what has no hop left: a SYN gets
  * that TTL before it, and a usual one after it. */
-static void add_detour(struct ruleset *rs)
+static void add_detour(const struct ruleset_wish *wish, struct ruleset *rs)
 {
     static const struct {
         const char *chain;
@@ -238,6 +240,7 @@ static void add_detour(struct ruleset *rs)
 
     ruleset_base(rs, CHAIN_DETOUR, "filter", NF_INET_INGRESS, -1, NF_ACCEPT);
     ruleset_base(rs, CHAIN_REJOIN, "filter", NF_INET_PRE_ROUTING, -300, NF_ACCEPT);
+    ruleset_add_tunnel_detour(wish, rs);
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         for (int is_v6 = 0; is_v6 < 2; is_v6++) {
             const enum addr_family family = is_v6 ? ADDR_V6 : ADDR_V4;
@@ -340,7 +343,7 @@ void ruleset_add_forward(const struct ruleset_wish *wish, struct ruleset *rs)
     if (wish->has_flowtable) {
         ruleset_regular(rs, CHAIN_OFFLOAD);
         rule_flow_add(ruleset_rule(rs, CHAIN_OFFLOAD));
-        add_detour(rs);
+        add_detour(wish, rs);
     }
     add_syn(rs);
     add_outbound(wish, rs);

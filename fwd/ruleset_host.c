@@ -89,6 +89,7 @@ static void add_input(const struct ruleset_wish *wish, struct ruleset *rs)
     rule = ruleset_rule(rs, CHAIN_INPUT);
     rule_iif(rule, &loopback);
     rule_pass(rule);
+    ruleset_add_tunnel_input(wish, rs);
     rule = ruleset_rule(rs, CHAIN_INPUT);
     rule_ct_state(rule, NF_CT_STATE_INVALID_BIT, true, "invalid");
     rule_drop(rule);
@@ -143,6 +144,7 @@ static void add_output_dns(const struct ruleset_wish *wish, struct ruleset *rs)
     rule = ruleset_rule(rs, CHAIN_OUTPUT);
     rule_oif(rule, &loopback);
     rule_accept(rule);
+    ruleset_add_tunnel_output(wish, rs);
     rule = ruleset_rule(rs, CHAIN_OUTPUT);
     rule_mark(rule, UINT32_MAX, NFT_CMP_EQ, MARK_DNS_ANSWER);
     rule_oif(rule, &wish->internal);

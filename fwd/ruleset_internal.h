@@ -25,6 +25,11 @@
 #define CHAIN_OUTPUT   "output"
 #define CHAIN_DETOUR   "detour" /* at ingress, before the flowtable */
 #define CHAIN_REJOIN   "rejoin"
+#define CHAIN_TUNNEL   "tunnel"  /* what comes out of it, before all else */
+#define CHAIN_PAIR     "pair"    /* outer address, MAC and source address: one link's? */
+#define CHAIN_SPOOFED  "spoofed" /* user space logs and drops */
+#define CHAIN_OUTER    "outer"   /* packets around frames: from which link */
+#define CHAIN_TO_LINK  "to_link"
 
 #define TCP_FLAG_FIN  0x01
 #define TCP_FLAG_SYN  0x02
@@ -37,12 +42,21 @@
 #define CT_STATE_RELATED     NF_CT_STATE_BIT(IP_CT_RELATED)
 #define CT_STATE_BAD         (NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT)
 
+/* ruleset.c: false, *rs empty, when it is incomplete */
+MUST_CHECK bool ruleset_done(struct ruleset *rs);
 /* ruleset_forward.c: decide and what it jumps to, commit */
 void ruleset_add_forward(const struct ruleset_wish *wish, struct ruleset *rs);
 /* ruleset_inbound.c */
 void ruleset_add_inbound(const struct ruleset_wish *wish, struct ruleset *rs);
 /* ruleset_host.c: DNS intake, NAT, and what the gateway itself receives and sends */
 void ruleset_add_host(const struct ruleset_wish *wish, struct ruleset *rs);
+
+/* ruleset_tunnel.c: each begins or ends what the others' chains are for, where there is a
+ * tunnel */
+void ruleset_add_tunnel(const struct ruleset_wish *wish, struct ruleset *rs);
+void ruleset_add_tunnel_input(const struct ruleset_wish *wish, struct ruleset *rs);
+void ruleset_add_tunnel_output(const struct ruleset_wish *wish, struct ruleset *rs);
+void ruleset_add_tunnel_detour(const struct ruleset_wish *wish, struct ruleset *rs);
 
 /* A packet that carries no payload and one of the usual sets of flags passes. */
 void ruleset_add_bare_tcp(struct ruleset *rs, const char *chain);

@@ -308,22 +308,6 @@ void rule_dport(struct rule *rule, uint8_t protocol, uint16_t port)
     rule_port(rule, protocol, false, port);
 }
 
-void rule_source(struct rule *rule, const struct prefix *prefix)
-{
-    const bool is_v4 = prefix->addr.family == ADDR_V4;
-    const uint8_t family = is_v4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
-    uint8_t mask[16] = { 0 };
-    char text[PREFIX_TEXT_MAX];
-
-    for (unsigned bit = 0; bit < prefix->bits; bit++)
-        mask[bit / 8] = (uint8_t)(mask[bit / 8] | 0x80u >> bit % 8);
-    rule_get(rule, EXPR_META_GET, NFT_META_NFPROTO);
-    rule_cmp(rule, NFT_CMP_EQ, &family, sizeof(family));
-    rule_bytes(rule, NFT_PAYLOAD_NETWORK_HEADER, is_v4 ? 12 : 8, is_v4 ? 4 : 16, mask,
-               NFT_CMP_EQ, prefix->addr.bytes);
-    rule_text(rule, "%s saddr %s", is_v4 ? "ip" : "ip6", prefix_format(prefix, text));
-}
-
 void rule_has_payload(struct rule *rule)
 {
     rule_bytes(rule, NFT_PAYLOAD_INNER_HEADER, 0, 1, NULL, NFT_CMP_GTE, &(uint8_t) { 0 });

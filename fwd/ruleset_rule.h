@@ -43,6 +43,11 @@ void rule_tcp_option(struct rule *rule, uint8_t kind);
 void rule_sport(struct rule *rule, uint8_t protocol, uint16_t port);
 void rule_dport(struct rule *rule, uint8_t protocol, uint16_t port);
 void rule_source(struct rule *rule, const struct prefix *prefix);
+void rule_source_is(struct rule *rule, const struct addr *addr);
+void rule_target_is(struct rule *rule, const struct addr *addr);
+void rule_source_mac(struct rule *rule, const uint8_t mac[6]);
+void rule_iifname(struct rule *rule, const char *name);
+void rule_oifname(struct rule *rule, const char *name);
 void rule_has_payload(struct rule *rule); /* at least one byte behind the transport header */
 void rule_lookup(struct rule *rule, const char *set, uint32_t sreg);
 

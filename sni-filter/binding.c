@@ -144,6 +144,20 @@ static void drop(struct binding_table *table, uint32_t index)
     table->free_head = index;
 }
 
+void binding_table_share(struct binding_table *table, uint32_t nr)
+{
+    table->per_agent_max = table->nr_slots / (nr > 0 ? nr : 1);
+    for (uint32_t tag = 1; tag < table->nr_agents; tag++)
+        while (table->agents[tag].nr > table->per_agent_max)
+            drop(table, table->agents[tag].oldest);
+}
+
+void binding_drop_agent(struct binding_table *table, uint32_t source_tag)
+{
+    while (table->agents[source_tag].oldest != BINDING_NONE)
+        drop(table, table->agents[source_tag].oldest);
+}
+
 /* A free slot for this agent; its own oldest binding makes room when its share is used up. */
 static uint32_t take_slot(struct binding_table *table, uint32_t source_tag)
 {

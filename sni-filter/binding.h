@@ -41,10 +41,18 @@ struct binding_table {
     uint8_t key[16];
 };
 
-/** Memory is allocated here and nowhere else. nr_agents: highest source tag + 1. */
+/** Memory is allocated here and nowhere else. nr_agents: highest source tag + 1; until
+ * binding_table_share() says otherwise each of them has a share. */
 MUST_CHECK bool binding_table_init(struct binding_table *table, uint32_t nr_slots,
                                    uint32_t nr_agents, const uint8_t key[16]);
 void binding_table_clear(struct binding_table *table);
+
+/** binding_table_share - nr agents share the table; one that has more than its share loses its
+ * least recently refreshed bindings */
+void binding_table_share(struct binding_table *table, uint32_t nr);
+
+/** binding_drop_agent - forget all bindings of an agent that is gone */
+void binding_drop_agent(struct binding_table *table, uint32_t source_tag);
 
 /**
  * binding_put - note that name was answered with addr; times only ever grow

@@ -71,21 +71,22 @@ struct engine *engine_new(const struct ipc_setup *setup, const struct policy *po
     e->is_binding_off = is_binding_off;
     memcpy(e->key, seed, sizeof(e->key));
     e->nr_agents = setup->nr_sources + 1;
-    e->policy_agents = calloc(e->nr_agents, sizeof(*e->policy_agents));
+    e->policy_agents = calloc(ENGINE_TAGS, sizeof(*e->policy_agents));
     e->pending = calloc(DNS_PENDING_MAX, sizeof(*e->pending));
     e->pending_free = UINT32_MAX;
     e->linear = malloc(STREAM_MAX);
     e->scratch = malloc(TLS_HELLO_MAX);
     if (e->policy_agents == NULL || e->pending == NULL || e->linear == NULL ||
         e->scratch == NULL || !fold_init(&e->fold, seed) ||
-        !binding_table_init(&e->bindings, or_default(limits->bindings, 65536), e->nr_agents,
+        !binding_table_init(&e->bindings, or_default(limits->bindings, 65536), ENGINE_TAGS,
                             seed) ||
         !flow_table_init(&e->flows, or_default(limits->flows, 131072),
                          or_default(limits->chunks, 24576),
-                         or_default(limits->held_packets, 24576), e->nr_agents, seed)) {
+                         or_default(limits->held_packets, 24576), ENGINE_TAGS, seed)) {
         engine_free(e);
         return NULL;
     }
+    engine_share_out(e);
     set_policy(e, policy);
     return e;
 }
@@ -227,7 +228,10 @@ void engine_packet(struct engine *e, const struct engine_clock *now,
         return;
     }
     source_tag = engine_source_tag(&e->setup, &packet.src);
-    if (source_tag == 0) {
+    if ((meta->mark & MARK_STATE_MASK) == MARK_SPOOFED) {
+        refuse(e, meta, &packet, 0, REASON_SPOOFED, 0,
+               "not the address of the link it came by");
+    } else if (source_tag == 0) {
         refuse(e, meta, &packet, 0, REASON_SPOOFED, 0, "source address of no agent");
     } else if (meta->place == PLACE_DNS) {
         engine_dns_udp(e, &packet, source_tag);

@@ -148,6 +148,15 @@ uint64_t engine_tick(struct engine *engine, const struct engine_clock *now);
 void engine_restore(struct engine *engine, const struct engine_clock *now,
                     const struct ipc_binding *binding);
 
+/**
+ * engine_set_setup - other agents, addresses or times from now on; engine_set_policy() has to
+ * follow
+ *
+ * An agent that keeps its place in sources keeps its bindings and connections; those of one
+ * that is gone are forgotten.
+ */
+void engine_set_setup(struct engine *engine, const struct ipc_setup *setup);
+
 /** engine_set_policy - judge by another policy from now on; connections whose hello is being
  * read are reset when no hello could be allowed any more */
 void engine_set_policy(struct engine *engine, const struct engine_clock *now,

@@ -228,10 +228,10 @@ static bool is_own(const struct engine *e, const struct addr *addr)
     return false;
 }
 
-static bool is_exempt(const struct engine *e, const struct addr *addr)
+static bool is_in(const struct prefix *list, uint32_t nr, const struct addr *addr)
 {
-    for (uint32_t i = 0; i < e->setup.nr_private_allowed; i++)
-        if (prefix_contains(&e->setup.private_allowed[i], addr))
+    for (uint32_t i = 0; i < nr; i++)
+        if (prefix_contains(&list[i], addr))
             return true;
     return false;
 }
@@ -241,7 +241,10 @@ static bool is_rebinding(const struct engine *e, const struct addr *addr, bool i
 {
     if (is_own(e, addr))
         return true;
-    return addr_is_special(addr) && !is_intranet && !is_exempt(e, addr);
+    if (!addr_is_special(addr) &&
+        !is_in(e->setup.private_denied, e->setup.nr_private_denied, addr))
+        return false;
+    return !is_intranet && !is_in(e->setup.private_allowed, e->setup.nr_private_allowed, addr);
 }
 
 static void record_answer(struct engine *e, const struct dns_pending *p,

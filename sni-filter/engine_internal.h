@@ -33,6 +33,9 @@
  */
 #define BOUND_PORTS_MAX 16
 
+/* Source tags that there can be, 0 included. */
+#define ENGINE_TAGS (IPC_PREFIXES_MAX + 1)
+
 struct dns_pending {
     struct dns_client client;
     struct dns_query query;
@@ -48,7 +51,7 @@ struct engine {
     struct engine_ops ops;
     bool is_binding_off;
     uint8_t key[16];
-    uint32_t nr_agents;      /* highest source tag + 1 */
+    uint32_t nr_agents;      /* highest source tag that was ever in use + 1 */
     unsigned *policy_agents; /* source tag -> number in the policy */
     struct binding_table bindings;
     struct flow_table flows;
@@ -136,6 +139,9 @@ void engine_tcp_recheck(struct engine *e);  /* another policy is in force */
 /* engine_dns.c */
 void engine_dns_udp(struct engine *e, const struct ip_packet *packet, uint32_t source_tag);
 void engine_dns_tick(struct engine *e);
+
+/* engine_setup.c: each agent's share of the tables */
+void engine_share_out(struct engine *e);
 
 /* engine_bind.c */
 void engine_bind(struct engine *e, uint32_t source_tag, const struct addr *addr,

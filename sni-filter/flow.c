@@ -23,8 +23,6 @@ static const struct flow_list empty_list = { FLOW_NONE, FLOW_NONE };
 bool flow_table_init(struct flow_table *table, uint32_t nr_flows, uint32_t nr_chunks,
                      uint32_t nr_held, uint32_t nr_agents, const uint8_t hash_key[16])
 {
-    uint32_t shares = nr_agents > 2 ? nr_agents - 1 : 1; /* tag 0 is nobody */
-
     *table = (struct flow_table) {
         .nr_flows = nr_flows,
         .nr_buckets = 1024,
@@ -32,12 +30,11 @@ bool flow_table_init(struct flow_table *table, uint32_t nr_flows, uint32_t nr_ch
         .nr_held_max = nr_held,
         .held_free = HELD_NONE,
         .nr_agents = nr_agents,
-        .flows_per_agent = nr_flows / shares,
-        .chunks_per_agent = nr_chunks / shares,
-        .held_per_agent = nr_held / shares,
+        .nr_chunks_max = nr_chunks,
         .stalls = empty_list,
     };
     memcpy(table->hash_key, hash_key, sizeof(table->hash_key));
+    flow_table_share(table, nr_agents - 1); /* tag 0 is nobody */
     while (table->nr_buckets < nr_flows)
         table->nr_buckets *= 2;
     table->flows = calloc(nr_flows, sizeof(*table->flows));
@@ -54,6 +51,15 @@ bool flow_table_init(struct flow_table *table, uint32_t nr_flows, uint32_t nr_ch
         for (size_t state = 0; state < NR_FLOW_STATES; state++)
             table->agents[i].lists[state] = empty_list;
     return true;
+}
+
+void flow_table_share(struct flow_table *table, uint32_t nr)
+{
+    const uint32_t shares = nr > 0 ? nr : 1;
+
+    table->flows_per_agent = table->nr_flows / shares;
+    table->chunks_per_agent = table->nr_chunks_max / shares;
+    table->held_per_agent = table->nr_held_max / shares;
 }
 
 void flow_table_clear(struct flow_table *table)

@@ -85,6 +85,7 @@ struct flow_table {
     uint32_t *buckets;
     uint32_t nr_flows, nr_buckets, nr_used, nr_touched, free_head;
     struct held *held;
+    uint32_t nr_chunks_max;
     uint32_t nr_held_max, nr_held, nr_held_touched, held_free;
     struct chunk_pool pool;
     struct flow_agent *agents; /* by source tag */
@@ -100,6 +101,9 @@ MUST_CHECK bool flow_table_init(struct flow_table *table, uint32_t nr_flows, uin
 void flow_table_clear(struct flow_table *table);
 
 struct flow *flow_find(struct flow_table *table, const struct flow_key *key);
+
+/** flow_table_share - nr agents share the table from now on; until then nr_agents - 1 do */
+void flow_table_share(struct flow_table *table, uint32_t nr);
 
 /** flow_new - an OPEN flow; key must not be in the table. NULL when the agent's share is used
  * up and none of its flows that wait for an answer can be given up. */

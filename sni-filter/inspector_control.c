@@ -20,6 +20,7 @@ static void put_upstreams(struct inspector *ins)
 static void on_setup(struct inspector *ins, const void *body, size_t len)
 {
     struct ipc_setup *setup = &ins->setup;
+    const bool is_first = ins->engine == NULL;
 
     if (len != sizeof(*setup)) {
         inspector_stop(ins, 1, "read the setup", -EPROTO);
@@ -28,14 +29,17 @@ static void on_setup(struct inspector *ins, const void *body, size_t len)
     memcpy(setup, body, len);
     if (setup->nr_sources > IPC_PREFIXES_MAX || setup->nr_own > IPC_PREFIXES_MAX ||
         setup->nr_private_allowed > IPC_PREFIXES_MAX ||
+        setup->nr_private_denied > IPC_PREFIXES_MAX ||
         setup->nr_upstreams > IPC_UPSTREAMS_MAX) {
         inspector_stop(ins, 1, "read the setup's numbers", -EPROTO);
         return;
     }
-    if (ins->engine == NULL && inspector_make_engine(ins) < 0) {
+    if (is_first && inspector_make_engine(ins) < 0) {
         inspector_stop(ins, 1, "make the engine", -ENOMEM);
         return;
     }
+    if (!is_first)
+        engine_set_setup(ins->engine, setup);
     put_upstreams(ins);
 }
 

@@ -129,8 +129,9 @@ static void a_request_cut_short_anywhere_is_none(void **state)
 
         assert_false(control.is_whole);
         assert_int_equal(control.client_fd, -1);
-        assert_answer(fd, len < 10 ? "error no request, expected its length in the first line\n"
-                                   : "error the policy is cut short, expected all of it\n");
+        assert_answer(fd, len < 10 ? "error no request, expected what is asked for and its "
+                                     "length in the first line\n"
+                                   : "error the request is cut short, expected all of it\n");
     }
 }
 
@@ -140,7 +141,7 @@ static void more_than_was_announced_is_no_request(void **state)
 
     (void)state;
     assert_false(control.is_whole);
-    assert_answer(fd, "error the policy is cut short, expected all of it\n");
+    assert_answer(fd, "error the request is cut short, expected all of it\n");
 }
 
 static void a_first_line_of_another_form_is_no_request(void **state)
@@ -153,7 +154,9 @@ static void a_first_line_of_another_form_is_no_request(void **state)
         int fd = request(heads[i], strlen(heads[i]));
 
         assert_false(control.is_whole);
-        assert_answer(fd, "error no request, expected its length in the first line\n");
+        assert_answer(
+            fd,
+            "error no request, expected what is asked for and its length in the first line\n");
     }
 }
 
@@ -166,7 +169,7 @@ static void a_client_that_is_silent_is_given_up(void **state)
     assert_true(control.client_fd >= 0);
     control_tick(&control, 5000);
     assert_int_equal(control.client_fd, -1);
-    assert_answer(fd, "error the policy did not arrive within 5 s\n");
+    assert_answer(fd, "error the request did not arrive within 5 s\n");
 }
 
 static void a_path_that_is_no_socket_address_is_refused(void **state)
