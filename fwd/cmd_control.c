@@ -13,7 +13,7 @@
 #include "fwd/commands.h"
 #include "fwd/control.h"
 #include "fwd/links.h"
-#include "fwd/options.h"
+#include "fwd/cmdline.h"
 #include "fwd/policy_store.h"
 
 /* All of standard input; NULL with *err. */
@@ -117,7 +117,7 @@ int cmd_load(int argc, char **argv)
     size_t len;
     int first, rc;
 
-    if (!options_read(argc, argv, &config, NULL, CONFIG_EXPECTED, &first))
+    if (!cmdline_read(argc, argv, &config, NULL, CONFIG_EXPECTED, &first))
         return EXIT_USAGE;
     if (argc - first != 1) {
         fprintf(stderr,
@@ -156,7 +156,7 @@ int cmd_attach(int argc, char **argv)
     struct link link;
     int first;
 
-    if (!options_read(argc, argv, &config, NULL, CONFIG_EXPECTED, &first))
+    if (!cmdline_read(argc, argv, &config, NULL, CONFIG_EXPECTED, &first))
         return EXIT_USAGE;
     if (argc - first != 3 && argc - first != 4) {
         fprintf(stderr, "fwd: attach: %d arguments, expected NAME " LINK_SHAPE "\n",
@@ -178,7 +178,7 @@ int cmd_detach(int argc, char **argv)
     struct config config = { .nr = 0 };
     int first;
 
-    if (!options_read(argc, argv, &config, NULL, CONFIG_EXPECTED, &first))
+    if (!cmdline_read(argc, argv, &config, NULL, CONFIG_EXPECTED, &first))
         return EXIT_USAGE;
     if (argc - first != 1 || !conf_agent_name_is_valid(argv[first], strlen(argv[first]))) {
         fprintf(stderr, "fwd: detach: %s, expected NAME of a link, of a-z, 0-9, \"_\", \"-\"\n",
@@ -192,11 +192,11 @@ int cmd_status(int argc, char **argv)
 {
     struct config config = { .nr = 0 };
     bool is_json = false;
-    const struct option_extra extra[] = { { "json", NULL, &is_json }, { NULL, NULL, NULL } };
+    const struct cmdline_option extra[] = { { "json", NULL, &is_json }, { NULL, NULL, NULL } };
     const char *form;
     int first;
 
-    if (!options_read(argc, argv, &config, extra, CONFIG_EXPECTED ", --json", &first))
+    if (!cmdline_read(argc, argv, &config, extra, CONFIG_EXPECTED ", --json", &first))
         return EXIT_USAGE;
     if (first < argc) {
         fprintf(stderr,

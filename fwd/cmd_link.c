@@ -4,7 +4,7 @@
 
 #include "fwd/commands.h"
 #include "fwd/link_end.h"
-#include "fwd/options.h"
+#include "fwd/cmdline.h"
 
 static int check(void)
 {
@@ -26,7 +26,7 @@ int cmd_link(int argc, char **argv)
     const char *gateway = NULL, *inner[2] = { NULL }, *router[2] = { NULL };
     const char *resolv_conf = "", *user = "13";
     bool is_check = false;
-    const struct option_extra extra[] = {
+    const struct cmdline_option extra[] = {
         { "gateway", &gateway, NULL },
         { "inner", &inner[0], NULL },
         { "inner6", &inner[1], NULL },
@@ -40,7 +40,7 @@ int cmd_link(int argc, char **argv)
     struct err err = { 0 };
     int first;
 
-    if (!options_read(argc, argv, NULL, extra, "--gateway, --inner, --router or --check",
+    if (!cmdline_read(argc, argv, NULL, extra, "--gateway, --inner, --router or --check",
                       &first))
         return EXIT_USAGE;
     if (first < argc) {

@@ -11,7 +11,7 @@
 #include "fwd/nft_check.h"
 #include "fwd/nft_load.h"
 #include "fwd/nft_sock.h"
-#include "fwd/options.h"
+#include "fwd/cmdline.h"
 
 int fail(const struct err *err)
 {
@@ -33,7 +33,7 @@ static bool options_alone(int argc, char **argv, bool recalls, struct config *co
     int first;
 
     *config = (struct config) { .nr = 0 };
-    if (!options_read(argc, argv, config, NULL, CONFIG_EXPECTED, &first))
+    if (!cmdline_read(argc, argv, config, NULL, CONFIG_EXPECTED, &first))
         return false;
     if (first < argc) {
         fprintf(stderr, "fwd: %s: argument \"%.80s\", expected options only, see fwd help\n",

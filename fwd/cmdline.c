@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "fwd/options.h"
+#include "fwd/cmdline.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ static bool take(const char *command, struct config *config, bool is_setting, co
     return false;
 }
 
-static size_t list_options(const struct config *config, const struct option_extra *extra,
+static size_t list_options(const struct config *config, const struct cmdline_option *extra,
                            struct option list[EXTRAS_MAX + 3])
 {
     size_t nr = 0;
@@ -37,8 +37,8 @@ static size_t list_options(const struct config *config, const struct option_extr
     return nr;
 }
 
-bool options_read(int argc, char **argv, struct config *config,
-                  const struct option_extra *extra, const char *expected, int *first)
+bool cmdline_read(int argc, char **argv, struct config *config,
+                  const struct cmdline_option *extra, const char *expected, int *first)
 {
     struct option list[EXTRAS_MAX + 3];
     int c;

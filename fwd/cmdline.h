@@ -2,8 +2,8 @@
  *
  * What the command lines of several commands have in common.
  */
-#ifndef FWD_OPTIONS_H
-#define FWD_OPTIONS_H
+#ifndef FWD_CMDLINE_H
+#define FWD_CMDLINE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,21 +12,21 @@
 #include "fwd/config.h"
 
 /* An option of one command alone. Exactly one of text and flag is set. */
-struct option_extra {
+struct cmdline_option {
     const char *name;
     const char **text; /* takes a value */
     bool *flag;
 };
 
 /**
- * options_read - "--config FILE", "--set KEY=VALUE", and the command's own, up to a list end of
+ * cmdline_read - "--config FILE", "--set KEY=VALUE", and the command's own, up to a list end of
  * name NULL
  *
  * config NULL: the command takes neither. Words that are left begin at argv[*first]. expected:
  * for the message about what is none of them. False: what is wrong has been printed.
  */
-MUST_CHECK bool options_read(int argc, char **argv, struct config *config,
-                             const struct option_extra *extra, const char *expected,
+MUST_CHECK bool cmdline_read(int argc, char **argv, struct config *config,
+                             const struct cmdline_option *extra, const char *expected,
                              int *first);
 
 #endif
