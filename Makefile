@@ -49,6 +49,7 @@ programs: $(BUILD)/fwd $(BUILD)/sni-filter
 help:
 	@sed -n 's/^## //p' Makefile
 
+## make start        Claude Code behind the gateway: installs what is missing, builds, runs; CMD="..." runs that instead
 ## make              build/fwd, build/sni-filter, build/secctl
 ## make image-root   build/gateway-root.tar: the gateway's root file system, for an image without a shell
 ## make images       the images of the gateway and of the agent, for the Docker engine of this machine
@@ -100,7 +101,11 @@ $(BUILD)/secctl: $(BUILD)/plain/ctl/main.o $(BUILD)/plain/modules.a
 image-root: all
 	proxy-image/rootfs.sh $(BUILD) $(BUILD)/gateway-root.tar
 
-.PHONY: images base-image
+.PHONY: start images base-image
+# the command as it was typed
+start: export CMD := $(value CMD)
+start:
+	@compose/start.sh
 images: image-root
 	BUILD=$(abspath $(BUILD)) compose/images.sh
 base-image:

@@ -1,19 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Install what building and testing need, on Debian and Ubuntu. Says nothing when all is there.
+# deps.sh [--ask] [GROUP...] - install what is missing, on Debian and Ubuntu; says nothing when all is there.
+#
+# Groups: build (the programs), engine (Docker), base (for an image without a registry), test (all else); all of them
+# when none is named. --ask: on a terminal, list it and ask first; services that come with packages are started.
+# Else they are not: tests run their own.
 
 set -u
-PACKAGES="gcc clang make pkg-config git ca-certificates
-    libmnl-dev libnftnl-dev libnetfilter-queue-dev libssl-dev libcurl4-openssl-dev libcjson-dev libarchive-dev libcmocka-dev
-    libidn2-dev libpsl-dev libseccomp-dev libcap-ng-dev libpcap-dev
-    clang-format clang-tidy cppcheck shellcheck valgrind
-    nftables iproute2 conntrack procps kmod
-    nginx-light unbound dnsmasq-base openssh-server openssl
-    curl wget openssh-client nodejs default-jdk-headless python3 python3-jsonschema dnsutils iputils-ping
-    netcat-openbsd tcpdump tshark
-    qemu-system-x86 busybox-static virtiofsd
-    docker.io docker-cli debootstrap debian-archive-keyring"
+declare -A GROUPS_=(
+    [build]="gcc make pkg-config git ca-certificates
+        libmnl-dev libnftnl-dev libnetfilter-queue-dev libssl-dev libcurl4-openssl-dev libcjson-dev
+        libidn2-dev libpsl-dev libseccomp-dev libcap-ng-dev libpcap-dev"
+    [engine]="docker.io docker-cli"
+    [base]="debootstrap debian-archive-keyring"
+    [test]="clang libcmocka-dev clang-format clang-tidy cppcheck shellcheck
+        nftables iproute2 conntrack procps kmod
+        nginx-light unbound dnsmasq-base openssh-server openssl
+        curl wget openssh-client nodejs default-jdk-headless python3 python3-jsonschema dnsutils iputils-ping
+        netcat-openbsd tcpdump tshark
+        qemu-system-x86 busybox-static virtiofsd"
+)
 
 # provided PACKAGE - is it installed, or another that provides it?
 provided() {
@@ -33,32 +40,59 @@ fail() {
     exit 1
 }
 
+# agreed PACKAGE... - the user's word, where there is a terminal to ask on
+agreed() {
+    local answer
+
+    [ -n "$ASK" ] && [ -t 0 ] && [ -t 1 ] || return 0
+    printf 'These packages are missing and will be installed: %s\nGo on? [Y/n] ' "$*"
+    read -r answer || return 1
+    case $answer in '' | [yYjJ]*) ;; *) return 1 ;; esac
+}
+
+ASK=
+if [ "${1:-}" = --ask ]; then
+    ASK=yes
+    shift
+fi
+[ $# -gt 0 ] || set -- build engine base test
+wanted=()
+for group; do
+    [ -n "${GROUPS_[$group]:-}" ] || fail "$group: expected build, engine, base or test"
+    # shellcheck disable=SC2206 # words
+    wanted+=(${GROUPS_[$group]})
+done
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    fail "needs apt-get (Debian, Ubuntu); on another system install the equivalents of: $PACKAGES"
+    [ -z "$ASK" ] || exit 0 # what is missing will be told by what needs it
+    fail "needs apt-get (Debian, Ubuntu); on another system install the equivalents of: ${wanted[*]}"
 fi
 missing=()
-for package in $PACKAGES; do provided "$package" || missing+=("$package"); done
+for package in "${wanted[@]}"; do provided "$package" || missing+=("$package"); done
 [ "${#missing[@]}" -gt 0 ] || exit 0
-[ "$(id -u)" -eq 0 ] || fail "needs root to install: ${missing[*]}"
 
+SUDO=
+if [ "$(id -u)" -ne 0 ]; then
+    [ -z "$ASK" ] || SUDO=$(command -v sudo)
+    [ -n "$SUDO" ] || fail "needs root to install: ${missing[*]}"
+fi
+agreed "${missing[@]}" || fail "missing: ${missing[*]}"
 LOG=$(mktemp) || exit 1
 trap 'rm -f "$LOG"' EXIT
 export DEBIAN_FRONTEND=noninteractive
 echo "deps: installing ${missing[*]}"
-# services that come with packages are not started: tests run their own
-if [ ! -e /usr/sbin/policy-rc.d ]; then
+if [ -z "$ASK" ] && [ ! -e /usr/sbin/policy-rc.d ]; then
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
     trap 'rm -f "$LOG" /usr/sbin/policy-rc.d' EXIT
 fi
-apt-get update -qq >"$LOG" 2>&1 || fail "apt-get update: $(tail -n 3 "$LOG")"
+$SUDO apt-get update -qq >"$LOG" 2>&1 || fail "apt-get update: $(tail -n 3 "$LOG")"
 # Debian 12 has virtiofsd in qemu's package, and docker in docker.io
-wanted=()
+install=()
 for package in "${missing[@]}"; do
     case $package in
     virtiofsd | docker-cli) apt-cache show "$package" >/dev/null 2>&1 || continue ;;
     esac
-    wanted+=("$package")
+    install+=("$package")
 done
-[ "${#wanted[@]}" -gt 0 ] || exit 0
-apt-get install -y -qq --no-install-recommends "${wanted[@]}" >"$LOG" 2>&1 </dev/null ||
-    fail "apt-get install ${wanted[*]}: $(tail -n 5 "$LOG")"
+[ "${#install[@]}" -gt 0 ] || exit 0
+$SUDO apt-get install -y -qq --no-install-recommends "${install[@]}" >"$LOG" 2>&1 </dev/null ||
+    fail "apt-get install ${install[*]}: $(tail -n 5 "$LOG")"
