@@ -192,7 +192,8 @@ int cmd_status(int argc, char **argv)
 {
     struct config config = { .nr = 0 };
     bool is_json = false;
-    const struct cmdline_option extra[] = { { "json", NULL, &is_json }, { NULL, NULL, NULL } };
+    const struct cmdline_option extra[] = { { "json", NULL, &is_json, 0 },
+                                            { NULL, NULL, NULL, 0 } };
     const char *form;
     int first;
 

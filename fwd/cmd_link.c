@@ -27,15 +27,15 @@ int cmd_link(int argc, char **argv)
     const char *resolv_conf = "", *user = "13";
     bool is_check = false;
     const struct cmdline_option extra[] = {
-        { "gateway", &gateway, NULL },
-        { "inner", &inner[0], NULL },
-        { "inner6", &inner[1], NULL },
-        { "router", &router[0], NULL },
-        { "router6", &router[1], NULL },
-        { "resolv-conf", &resolv_conf, NULL },
-        { "user", &user, NULL },
-        { "check", NULL, &is_check },
-        { NULL, NULL, NULL },
+        { "gateway", &gateway, NULL, 0 },
+        { "inner", &inner[0], NULL, 0 },
+        { "inner6", &inner[1], NULL, 0 },
+        { "router", &router[0], NULL, 0 },
+        { "router6", &router[1], NULL, 0 },
+        { "resolv-conf", &resolv_conf, NULL, 0 },
+        { "user", &user, NULL, 0 },
+        { "check", NULL, &is_check, 0 },
+        { NULL, NULL, NULL, 0 },
     };
     struct err err = { 0 };
     int first;

@@ -16,6 +16,7 @@ struct cmdline_option {
     const char *name;
     const char **text; /* takes a value */
     bool *flag;
+    char letter; /* "-LETTER" is the same; 0: none */
 };
 
 /**

@@ -23,5 +23,7 @@ int cmd_attach(int argc, char **argv);
 int cmd_detach(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_link(int argc, char **argv);
+int cmd_log(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
 
 #endif

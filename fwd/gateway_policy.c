@@ -109,6 +109,12 @@ void gateway_load(struct gateway *gateway)
         refused(gateway, FROM_CONTROL, err.text);
         return;
     }
+    if (!sections_keep_resolv(&sections, gateway->wanted.conf.state, &err)) {
+        candidate_clear(&candidate);
+        refused(gateway, FROM_CONTROL, err.text);
+        return;
+    }
+    gateway->next_look_ms = 0; /* at the resolv.conf */
     if (!sections_keep(&sections, dir, &err)) {
         snprintf(gateway->kept, sizeof(gateway->kept), "%.255s", err.text);
         log_warn("event=policy detail=\"not kept: %s\"", err.text);

@@ -134,7 +134,7 @@ bool gateway_prepare(struct gateway *gateway, struct err *err)
         !candidate_read(conf->policy, &gateway->policy, err) ||
         !claim_namespace(gateway, err) || !look_for_state(conf->state, err) ||
         !filter_init(&gateway->filter, conf->user, gateway->wanted.wish.user, err) ||
-        !log_writer_open(&gateway->log, conf->log, err) ||
+        !log_writer_open(&gateway->log, conf->log, conf->log_max, err) ||
         !bindings_open(&gateway->bindings, conf->state, now_wall_us() / 1000000, err) ||
         !block_signals(gateway, err))
         return false;

@@ -42,14 +42,15 @@ static bool writer_open_file(struct log_writer *writer, struct err *err)
         close(writer->fd);
     writer->fd = fd;
     writer->is_file = S_ISREG(stat.st_mode);
+    writer->size = (uint64_t)stat.st_size;
     return true;
 }
 
-bool log_writer_open(struct log_writer *writer, const char *path, struct err *err)
+bool log_writer_open(struct log_writer *writer, const char *path, uint64_t max, struct err *err)
 {
     unsigned char bytes[(LOG_RUN_MAX - 1) / 2];
 
-    *writer = (struct log_writer) { .path = path, .fd = -1, .seq = 1 };
+    *writer = (struct log_writer) { .path = path, .max = max, .fd = -1, .seq = 1 };
     if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
         return err_set(err, errno, "get random bytes: %s", strerror(errno));
     for (size_t i = 0; i < sizeof(bytes); i++)
@@ -60,6 +61,22 @@ bool log_writer_open(struct log_writer *writer, const char *path, struct err *er
 bool log_writer_reopen(struct log_writer *writer, struct err *err)
 {
     return writer_open_file(writer, err);
+}
+
+/* The file is full: it becomes PATH.1. When that fails it goes on growing, and is tried again
+ * after as many bytes. */
+static void rotate(struct log_writer *writer)
+{
+    char older[PATH_MAX];
+    struct err err = { 0 };
+    const int n = snprintf(older, sizeof(older), "%s" LOG_OLDER, writer->path);
+
+    writer->size = 0;
+    if (n < 0 || (size_t)n >= sizeof(older) || rename(writer->path, older) != 0)
+        log_error("event=log detail=\"move %s to " LOG_OLDER ": %s\"", writer->path,
+                  strerror(errno));
+    else if (!writer_open_file(writer, &err))
+        log_error("event=log detail=\"%s; the old one stays\"", err.text);
 }
 
 static bool line_write(struct log_writer *writer, const char *line, size_t len)
@@ -98,6 +115,9 @@ void log_writer_put(struct log_writer *writer, const struct record *record)
         writer->is_stuck = false;
         writer->seq++;
         writer->lost = 0;
+        writer->size += len;
+        if (writer->is_file && writer->size >= writer->max)
+            rotate(writer);
         return;
     }
     if (!writer->is_stuck)

@@ -13,10 +13,13 @@
 #include "common/err.h"
 #include "common/record.h"
 
-#define LOG_RUN_MAX 17 /* 16 hex digits, NUL */
+#define LOG_OLDER   ".1" /* the suffix of the file before */
+#define LOG_RUN_MAX 17   /* 16 hex digits, NUL */
 
 struct log_writer {
     const char *path; /* kept; "-": standard output */
+    uint64_t max;     /* bytes of a file, then it is moved to PATH.1 */
+    uint64_t size;    /* of the file so far */
     int fd;
     bool is_file;  /* regular: a torn line can be taken back */
     bool is_stuck; /* the last record could not be written */
@@ -25,7 +28,8 @@ struct log_writer {
     uint32_t lost; /* since the last one that was written */
 };
 
-MUST_CHECK bool log_writer_open(struct log_writer *writer, const char *path, struct err *err);
+MUST_CHECK bool log_writer_open(struct log_writer *writer, const char *path, uint64_t max,
+                                struct err *err);
 
 /** log_writer_reopen - after the file was moved away; when that fails the old one stays */
 MUST_CHECK bool log_writer_reopen(struct log_writer *writer, struct err *err);

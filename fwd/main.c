@@ -38,9 +38,12 @@ static const struct command {
       "hand the running gateway a policy from standard input" },
     { "status", cmd_status, "[--config FILE] [--json]",
       "what the running gateway says of itself; exit status 3 when it is not healthy" },
+    { "log", cmd_log, "[-f] [-n LINES] [--since TIME] [--file PATH]",
+      "print the verdict log's records, and those that come" },
     { "show", cmd_show, "[--config FILE ...]", "print the ruleset that would be loaded" },
     { "check", cmd_check, "[--config FILE ...]",
       "compare the kernel's ruleset and tunnel with it; exit status 3 when they differ" },
+    { "probe", cmd_probe, "", "say in JSON what this kernel can do, tried in this namespace" },
     { "help", cmd_help, "", "print this" },
     { "version", cmd_version, "", "print the version" },
 };

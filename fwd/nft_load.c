@@ -103,6 +103,25 @@ bool nft_close(struct mnl_socket *sock, struct err *err)
     return replace_by(sock, &rs, err) || err_wrap(err, "close the gateway");
 }
 
+bool nft_probe(struct mnl_socket *sock)
+{
+    struct nft_failure failures[NFT_FAILURES_MAX];
+    struct nft_batch batch;
+    struct ruleset rs;
+    bool is_taken;
+
+    if (!ruleset_closed(&rs) || !nft_batch_init(&batch)) {
+        ruleset_clear(&rs);
+        return false;
+    }
+    nft_batch_replace(&batch, &rs);
+    nft_batch_end(&batch, true);
+    is_taken = nft_sock_send(sock, &batch, failures) == 0;
+    nft_batch_clear(&batch);
+    ruleset_clear(&rs);
+    return is_taken;
+}
+
 bool nft_lock(struct mnl_socket *sock, const struct ruleset_lock *lock, struct err *err)
 {
     struct ruleset rs;

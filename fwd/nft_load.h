@@ -36,6 +36,9 @@ MUST_CHECK bool nft_lock(struct mnl_socket *sock, const struct ruleset_lock *loc
 MUST_CHECK bool nft_relink(struct mnl_socket *sock, const struct ruleset_wish *wish,
                            struct ruleset *rs, struct err *err);
 
+/** nft_probe - does the kernel take tables with the closed ruleset? It keeps nothing of it. */
+bool nft_probe(struct mnl_socket *sock);
+
 /** nft_set_upstreams, nft_reoffload - see nft_batch_upstreams(), nft_batch_reoffload() */
 MUST_CHECK bool nft_set_upstreams(struct mnl_socket *sock, const struct nft_endpoint *upstreams,
                                   size_t nr, struct err *err);

@@ -14,6 +14,7 @@
 static char path[] = "/tmp/secctl-test-log-XXXXXX";
 static char text[65536];
 static struct log_writer writer;
+static uint64_t max = UINT64_MAX;
 
 static int make_file(void **state)
 {
@@ -37,7 +38,7 @@ static void open_log(const char *where)
 {
     struct err err = { 0 };
 
-    if (!log_writer_open(&writer, where, &err))
+    if (!log_writer_open(&writer, where, max, &err))
         fail_msg("%s", err.text);
 }
 
@@ -187,6 +188,26 @@ static void a_log_that_cannot_be_opened_is_an_error_and_the_old_one_stays(void *
     assert_int_equal(nr_lines(), 1);
 }
 
+static void a_full_file_is_moved_and_another_begun(void **state)
+{
+    char older[sizeof(path) + 2];
+    char first[512];
+
+    (void)state;
+    max = 50;
+    open_log(path);
+    max = UINT64_MAX;
+    put(EVENT_START);
+    assert_string_equal(contents(), ""); /* one line is more than 50 bytes */
+    put(EVENT_STOP);
+    assert_string_equal(contents(), "");
+    snprintf(older, sizeof(older), "%s" LOG_OLDER, path);
+    assert_int_equal(rename(older, path), 0);
+    snprintf(first, sizeof(first), "%.500s", contents());
+    assert_non_null(strstr(first, "\"seq\":2"));
+    assert_null(strstr(first, "\"seq\":1,"));
+}
+
 int main(void)
 {
 #define WITH_FILE(test) cmocka_unit_test_setup_teardown(test, make_file, remove_file)
@@ -198,6 +219,7 @@ int main(void)
         WITH_FILE(half_a_line_is_taken_back),
         WITH_FILE(a_log_that_was_moved_away_is_opened_again),
         WITH_FILE(a_log_that_cannot_be_opened_is_an_error_and_the_old_one_stays),
+        WITH_FILE(a_full_file_is_moved_and_another_begun),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

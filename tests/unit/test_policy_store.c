@@ -45,6 +45,13 @@ static const struct {
       "agents/bob=|allowlist=a.test\n" },
     { "a mark without its newline", "%% agents/bob", "agents/bob=" },
     { "blanks behind a mark", "%% agents/bob \r\nb.test", "agents/bob=b.test" },
+    { "a resolv.conf", "%% resolv.conf\nnameserver 192.0.2.1\n",
+      "resolv.conf=nameserver 192.0.2.1\n" },
+    { "whole, and nothing", "%% whole\n\n", "" },
+    { "whole, without its newline", "%% whole", "" },
+    { "whole, and an allowlist", "%% whole\na.test\n", "allowlist=a.test\n" },
+    { "whole, and an agent", "%% whole \r\n%% agents/bob\nb.test\n", "agents/bob=b.test\n" },
+    { "not quite whole", "%% wholesome.test\n", NULL },
     { "a mark inside a line is none", "a.test # %% agents/bob\n",
       "allowlist=a.test # %% agents/bob\n" },
 };
@@ -56,8 +63,13 @@ static void sections_are_told_apart(void **state)
         char found[256] = "";
         struct err err = { 0 };
 
+        if (!good[i].sections) {
+            assert_false(parse(good[i].text, &err));
+            continue;
+        }
         if (!parse(good[i].text, &err))
             fail_msg("%s: %s", good[i].what, err.text);
+        assert_int_equal(sections.is_whole, strncmp(good[i].what, "whole", 5) == 0);
         for (size_t j = 0; j < sections.nr; j++)
             snprintf(found + strlen(found), sizeof(found) - strlen(found), "%s%s=%.*s",
                      j ? "|" : "", sections.list[j].file, (int)sections.list[j].len,
@@ -82,7 +94,9 @@ static const struct {
 } bad[] = {
     { "the ceiling", "%% ceiling\n*\n",
       "ceiling is changed in the gateway's policy directory" },
-    { "another file", "%% gateway.conf\n", "expected allowlist or agents/NAME" },
+    { "another file", "%% gateway.conf\n", "expected allowlist, agents/NAME or resolv.conf" },
+    { "whole behind another line", "\n%% whole\n", "whole stands in the first line" },
+    { "whole twice", "%% whole\n%% whole\n", "whole stands in the first line" },
     { "a way out of the folder", "%% agents/../allowlist\n", "expected allowlist" },
     { "a hidden file", "%% agents/.x\n", "expected allowlist" },
     { "no agent", "%% agents/\n", "expected allowlist" },
@@ -221,6 +235,73 @@ static void what_was_kept_is_what_is_read_next(void **state)
     candidate_clear(&read);
 }
 
+static void whole_takes_away_agents_that_are_not_in_it(void **state)
+{
+    struct candidate base, next, read;
+    struct err err = { 0 };
+    char path[128];
+
+    (void)state;
+    file_path("agents", path);
+    assert_int_equal(mkdir(path, 0755), 0);
+    write_file("agents/bob", "b.test\n");
+    assert_true(candidate_read(dir, &base, &err));
+    assert_int_equal(base.dir.nr_sources, 2);
+    assert_true(parse("%% whole\n%% allowlist\nc.test\n", &err));
+    assert_true(candidate_merge(&base, dir, &sections, &next, &err));
+    assert_int_equal(next.dir.nr_sources, 1);
+    assert_string_equal(next.dir.sources[0].text, "c.test\n");
+    assert_true(sections_keep(&sections, dir, &err));
+    assert_true(candidate_read(dir, &read, &err));
+    assert_string_equal(read.id, next.id);
+    candidate_clear(&base);
+    candidate_clear(&next);
+    candidate_clear(&read);
+}
+
+static void a_file_that_is_the_same_is_not_written(void **state)
+{
+    struct stat before, after;
+    struct err err = { 0 };
+    char path[128];
+
+    (void)state;
+    file_path("allowlist", path);
+    assert_int_equal(stat(path, &before), 0);
+    assert_true(parse("a.test\n", &err));
+    assert_true(sections_keep(&sections, dir, &err));
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+    assert_true(parse("a.test\nb.test\n", &err));
+    assert_true(sections_keep(&sections, dir, &err));
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_not_equal(before.st_ino, after.st_ino);
+}
+
+static void a_resolv_conf_goes_to_the_state_directory(void **state)
+{
+    struct candidate base, next;
+    struct err err = { 0 };
+    char path[128];
+
+    (void)state;
+    assert_true(candidate_read(dir, &base, &err));
+    assert_true(parse("%% resolv.conf\nsearch x\n", &err));
+    assert_false(sections_keep_resolv(&sections, dir, &err));
+    assert_non_null(strstr(err.text, "no server in it, expected a line such as"));
+    assert_true(parse("%% resolv.conf\nnameserver 192.0.2.1\n", &err));
+    assert_false(sections_keep_resolv(&sections, "", &err));
+    assert_non_null(strstr(err.text, "no state directory"));
+    assert_true(sections_keep_resolv(&sections, dir, &err));
+    file_is("resolv.conf", "nameserver 192.0.2.1\n");
+    assert_true(candidate_merge(&base, dir, &sections, &next, &err));
+    assert_string_equal(base.id, next.id);
+    candidate_clear(&base);
+    candidate_clear(&next);
+    file_path("resolv.conf", path);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void the_ceiling_on_disk_holds(void **state)
 {
     struct candidate base, next;
@@ -268,6 +349,9 @@ int main(void)
         cmocka_unit_test_teardown(sections_have_a_limit, free_input),
         WITH_DIR(a_section_takes_the_place_of_its_file),
         WITH_DIR(what_was_kept_is_what_is_read_next),
+        WITH_DIR(whole_takes_away_agents_that_are_not_in_it),
+        WITH_DIR(a_file_that_is_the_same_is_not_written),
+        WITH_DIR(a_resolv_conf_goes_to_the_state_directory),
         WITH_DIR(the_ceiling_on_disk_holds),
         WITH_DIR(a_broken_policy_is_no_candidate),
         cmocka_unit_test_teardown(a_directory_that_cannot_be_written_is_said, free_input),
