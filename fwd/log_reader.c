@@ -74,13 +74,13 @@ static bool take_fraction(const char **text, int *micros)
 bool log_time_parse(const char *text, char out[LOG_TIME_MAX])
 {
     struct tm parts = { 0 }, back;
-    int year, month, micros, offset;
+    int year, month, day, micros, offset;
     char seconds[21];
     time_t at;
 
     if (!take_digits(&text, 4, &year) || !take_char(&text, "-") ||
         !take_digits(&text, 2, &month) || !take_char(&text, "-") ||
-        !take_digits(&text, 2, &parts.tm_mday) || !take_char(&text, "Tt ") ||
+        !take_digits(&text, 2, &day) || !take_char(&text, "Tt ") ||
         !take_digits(&text, 2, &parts.tm_hour) || !take_char(&text, ":") ||
         !take_digits(&text, 2, &parts.tm_min) || !take_char(&text, ":") ||
         !take_digits(&text, 2, &parts.tm_sec) || !take_fraction(&text, &micros) ||
@@ -90,8 +90,9 @@ bool log_time_parse(const char *text, char out[LOG_TIME_MAX])
         return false;
     parts.tm_year = year - 1900;
     parts.tm_mon = month - 1;
+    parts.tm_mday = day;
     at = timegm(&parts);
-    if (!gmtime_r(&at, &back) || month < 1 || month > 12 || back.tm_mday != parts.tm_mday)
+    if (!gmtime_r(&at, &back) || month < 1 || month > 12 || back.tm_mday != day)
         return false; /* the 31st of June */
     at -= offset;
     if (at < 0 || !gmtime_r(&at, &back) || back.tm_year > 9999 - 1900 ||
