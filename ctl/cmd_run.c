@@ -114,6 +114,8 @@ static bool wait_end(struct stack *stack, const char *id, int *status, struct er
     if (is_good)
         is_good = json_integer(answer, "StatusCode", &code, err) ||
                   err_wrap(err, "wait for the agent's end");
+    else if (err->code == ENOENT)
+        err_set(err, ENOENT, "the agent's container was removed (by \"secctl stop\"?)");
     cJSON_Delete(answer);
     *status = (int)code;
     return is_good;
@@ -166,6 +168,7 @@ static int run_parts(struct stack *stack, const struct run_request *request,
                                      .seccomp = parts->seccomp,
                                      .has_terminal = has_terminal,
                                      .user = USER };
+
     struct err why;
     int status = -1;
 

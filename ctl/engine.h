@@ -88,6 +88,24 @@ MUST_CHECK bool engine_archive_get(struct engine *engine, const char *container,
                                    const char *path, http_sink *sink, void *sink_arg,
                                    struct err *err);
 
+/* A command to be run in a running container. */
+struct engine_command {
+    const char *container;
+    const char *const *argv; /* NULL-terminated */
+    const char *const *env;  /* more than the container's, NULL-terminated; NULL: none */
+    bool has_input, has_terminal;
+};
+
+/** engine_command_start - run it on a connection that is taken over; given. id: out, for
+ * /exec/ID */
+struct http_stream *engine_command_start(struct engine *engine,
+                                         const struct engine_command *command, char id[72],
+                                         struct err *err);
+
+/** engine_command_status - the exit status of one whose output has come to its end */
+MUST_CHECK bool engine_command_status(struct engine *engine, const char *id, int *status,
+                                      struct err *err);
+
 /* What a command in a container said. Zeroed before use; engine_output_clear() frees the texts.
  */
 struct engine_output {

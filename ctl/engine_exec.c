@@ -21,7 +21,6 @@
 /* One command on its way. */
 struct run {
     struct engine *engine;
-    const char *container, *command;
     struct http_stream *stream;
     const char *input;
     size_t input_len;
@@ -106,11 +105,12 @@ static int drain(struct run *run, struct err *err)
 
         if (n == -2)
             return -1;
-        if (n == 0)
-            return frames_is_whole(&run->frames) ? 1
-                                                 : -1 + err_set(err, EPROTO,
-                                                                "its output "
-                                                                "broke off");
+        if (n == 0 && frames_is_whole(&run->frames))
+            return 1;
+        if (n == 0) {
+            err_set(err, EPROTO, "its output broke off");
+            return -1;
+        }
         if (n == -1)
             return 0;
         if (!take(run, bytes, (size_t)n, err))
@@ -140,102 +140,123 @@ static bool pump(struct run *run, struct err *err)
     }
 }
 
-static cJSON *make_body(const struct run *run, const char *const *argv, struct err *err)
+static cJSON *make_body(const struct engine_command *command, struct err *err)
 {
     struct json_make make = { .is_failed = false };
-    cJSON *body = json_make_object(&make, NULL, NULL), *command;
+    cJSON *body = json_make_object(&make, NULL, NULL), *list;
 
-    json_put_bool(&make, body, "AttachStdin", run->input != NULL);
+    json_put_bool(&make, body, "AttachStdin", command->has_input);
     json_put_bool(&make, body, "AttachStdout", true);
     json_put_bool(&make, body, "AttachStderr", true);
-    json_put_bool(&make, body, "Tty", false);
-    command = json_make_array(&make, body, "Cmd");
-    for (; *argv; argv++)
-        json_append(&make, command, *argv);
+    json_put_bool(&make, body, "Tty", command->has_terminal);
+    list = json_make_array(&make, body, "Cmd");
+    for (const char *const *word = command->argv; *word; word++)
+        json_append(&make, list, *word);
+    if (command->env) {
+        list = json_make_array(&make, body, "Env");
+        for (const char *const *text = command->env; *text; text++)
+            json_append(&make, list, *text);
+    }
     return json_finish(&make, body, err);
 }
 
-static bool create(struct run *run, const char *const *argv, cJSON **answer, const char **id,
+static bool create(struct engine *engine, const struct engine_command *command, char id[72],
                    struct err *err)
 {
     char path[ENGINE_PATH_MAX];
-    cJSON *body = make_body(run, argv, err);
+    cJSON *body = make_body(command, err), *answer = NULL;
+    const char *text;
     bool is_good;
 
     if (body == NULL)
         return false;
-    engine_path(path, "/containers/%s/exec", run->container);
-    is_good = engine_call(run->engine, "POST", path, body, answer, err, "run %s in %s",
-                          run->command, run->container);
+    engine_path(path, "/containers/%s/exec", command->container);
+    is_good = engine_call(engine, "POST", path, body, &answer, err, "run %s in %s",
+                          command->argv[0], command->container) &&
+              (json_string(answer, "Id", &text, err) ||
+               err_wrap(err, "run %s in %s", command->argv[0], command->container));
+    if (is_good && strlen(text) >= 72)
+        is_good = err_set(err, EPROTO, "run %s in %s: field \"Id\" is too long",
+                          command->argv[0], command->container);
+    if (is_good)
+        memcpy(id, text, strlen(text) + 1);
+    cJSON_Delete(answer);
     cJSON_Delete(body);
-    return is_good && (json_string(*answer, "Id", id, err) ||
-                       err_wrap(err, "run %s in %s", run->command, run->container));
+    return is_good;
 }
 
-static bool start(struct run *run, const char *id, struct err *err)
+static struct http_stream *start(struct engine *engine, const struct engine_command *command,
+                                 const char *id, struct err *err)
 {
     struct json_make make = { .is_failed = false };
     cJSON *body = json_make_object(&make, NULL, NULL);
     char path[ENGINE_PATH_MAX];
+    struct http_stream *stream;
 
     json_put_bool(&make, body, "Detach", false);
-    json_put_bool(&make, body, "Tty", false);
+    json_put_bool(&make, body, "Tty", command->has_terminal);
     body = json_finish(&make, body, err);
     if (body == NULL)
-        return false;
+        return NULL;
     engine_path(path, "/exec/%s/start", id);
-    run->stream = engine_upgrade(run->engine, path, body, err, "run %s in %s", run->command,
-                                 run->container);
+    stream = engine_upgrade(engine, path, body, err, "run %s in %s", command->argv[0],
+                            command->container);
     cJSON_Delete(body);
-    return run->stream != NULL;
+    return stream;
 }
 
-static bool ask_status(struct run *run, const char *id, struct err *err)
+struct http_stream *engine_command_start(struct engine *engine,
+                                         const struct engine_command *command, char id[72],
+                                         struct err *err)
+{
+    return create(engine, command, id, err) ? start(engine, command, id, err) : NULL;
+}
+
+bool engine_command_status(struct engine *engine, const char *id, int *status, struct err *err)
 {
     static const struct timespec pause = { .tv_nsec = ENDED_PAUSE_NS };
     char path[ENGINE_PATH_MAX];
     bool is_running = true;
-    int64_t status = -1;
+    int64_t code = -1;
 
     engine_path(path, "/exec/%s/json", id);
     for (int i = 0; is_running && i < ENDED_TRIES; i++) {
         cJSON *answer = NULL;
-        bool is_good = engine_call(run->engine, "GET", path, NULL, &answer, err,
-                                   "the status of %s in %s", run->command, run->container);
+        bool is_good = engine_call(engine, "GET", path, NULL, &answer, err,
+                                   "ask for the status of a command");
 
         if (is_good)
             is_good = (json_bool(answer, "Running", &is_running, err) &&
-                       json_integer_or(answer, "ExitCode", -1, &status, err)) ||
-                      err_wrap(err, "the status of %s in %s", run->command, run->container);
+                       json_integer_or(answer, "ExitCode", -1, &code, err)) ||
+                      err_wrap(err, "ask for the status of a command");
         cJSON_Delete(answer);
         if (!is_good)
             return false;
         if (is_running)
             nanosleep(&pause, NULL);
     }
-    run->output->status = (int)status;
-    return !is_running || err_set(err, EPROTO, "%s in %s closed its output but does not end",
-                                  run->command, run->container);
+    *status = (int)code;
+    return !is_running || err_set(err, EPROTO, "a command closed its output but does not end");
 }
 
-static bool run_command(struct run *run, const char *const *argv, struct err *err)
+static bool run_command(struct run *run, const struct engine_command *command, struct err *err)
 {
-    cJSON *answer = NULL;
-    const char *id = NULL;
-    bool is_good = create(run, argv, &answer, &id, err) && start(run, id, err);
+    struct engine_output *output = run->output;
+    char id[72];
+    bool is_good;
 
-    if (is_good) {
-        is_good = pump(run, err);
-        if (!is_good && err->code != EINTR)
-            err_wrap(err, "run %s in %s", run->command, run->container);
-    }
-    is_good = is_good && append(&run->output->out, &run->output->out_len, "", 0, err) &&
-              append(&run->output->errors, &run->output->errors_len, "", 0, err) &&
-              ask_status(run, id, err);
+    memset(output, 0, sizeof(*output));
+    run->stream = engine_command_start(run->engine, command, id, err);
+    if (run->stream == NULL)
+        return false;
+    is_good = pump(run, err) && append(&output->out, &output->out_len, "", 0, err) &&
+              append(&output->errors, &output->errors_len, "", 0, err);
+    if (!is_good && err->code != EINTR)
+        err_wrap(err, "run %s in %s", command->argv[0], command->container);
+    is_good = is_good && engine_command_status(run->engine, id, &output->status, err);
     http_stream_free(run->stream);
-    cJSON_Delete(answer);
     if (!is_good)
-        engine_output_clear(run->output);
+        engine_output_clear(output);
     return is_good;
 }
 
@@ -243,29 +264,26 @@ bool engine_exec(struct engine *engine, const char *container, const char *const
                  const char *input, size_t input_len, struct engine_output *output,
                  struct err *err)
 {
-    struct run run = { .engine = engine,
-                       .container = container,
-                       .command = argv[0],
-                       .input = input,
-                       .input_len = input_len,
-                       .output = output };
+    struct engine_command command = { .container = container,
+                                      .argv = argv,
+                                      .has_input = input != NULL };
+    struct run run = {
+        .engine = engine, .input = input, .input_len = input_len, .output = output
+    };
 
-    memset(output, 0, sizeof(*output));
-    return run_command(&run, argv, err);
+    return run_command(&run, &command, err);
 }
 
 bool engine_exec_follow(struct engine *engine, const char *container, const char *const *argv,
                         http_sink *sink, void *sink_arg, struct engine_output *output,
                         struct err *err)
 {
+    struct engine_command command = { .container = container, .argv = argv };
     struct run run = { .engine = engine,
-                       .container = container,
-                       .command = argv[0],
                        .sink = sink,
                        .sink_arg = sink_arg,
                        .is_endless = true,
                        .output = output };
 
-    memset(output, 0, sizeof(*output));
-    return run_command(&run, argv, err);
+    return run_command(&run, &command, err);
 }

@@ -9,7 +9,7 @@
 
 static int pipe_fds[2] = { -1, -1 };
 static volatile sig_atomic_t ending, nr_ending, has_resized;
-static bool is_holding;
+static unsigned nr_holds;
 
 static void on_signal(int number)
 {
@@ -97,10 +97,13 @@ bool signals_resized(void)
 
 void signals_hold(bool is_held)
 {
-    is_holding = is_held;
+    if (is_held)
+        nr_holds++;
+    else if (nr_holds)
+        nr_holds--;
 }
 
 bool signals_is_interrupted(void)
 {
-    return ending && !is_holding;
+    return ending && nr_holds == 0;
 }

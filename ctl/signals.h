@@ -30,7 +30,8 @@ unsigned signals_count(void);
 /** signals_resized - did the terminal's size change since the last call? */
 bool signals_resized(void);
 
-/** signals_hold - true: requests go on although a signal came, for cleaning up after it */
+/** signals_hold - true: requests go on although a signal came, for cleaning up after it, or so
+ * that their answer is not missed; until it was called with false as often */
 void signals_hold(bool is_held);
 
 /** signals_is_interrupted - should a wait end now? */

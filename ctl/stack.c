@@ -79,6 +79,7 @@ bool stack_create(struct stack *stack, const char *name, cJSON *body, char id[72
     if (body == NULL)
         return false;
     engine_path(path, "/containers/create?name=%s", name);
+    signals_hold(true); /* else one could be made that nobody knows of */
     is_good = engine_call(stack->engine, "POST", path, body, &answer, err,
                           "create container %s", name);
     if (is_good)
