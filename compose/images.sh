@@ -23,10 +23,9 @@ fail() {
     exit 1
 }
 
-# digest FOLDER - of the names and bytes in it
+# digest FOLDER - of the names and bytes in it, as secctl makes it too
 digest() {
-    tar -C "$1" --mode=u=rwX,go=rX --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - . |
-        sha256sum | cut -d ' ' -f 1
+    (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum | cut -d ' ' -f 1
 }
 
 # is_current IMAGE SOURCE - and says so

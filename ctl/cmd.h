@@ -24,8 +24,13 @@ struct cmd {
 int ctl_allow(int argc, char **argv, struct err *err);
 int ctl_deny(int argc, char **argv, struct err *err);
 int ctl_reload(int argc, char **argv, struct err *err);
+int ctl_start(int argc, char **argv, struct err *err);
 int ctl_run(int argc, char **argv, struct err *err);
 int ctl_stop(int argc, char **argv, struct err *err);
+int ctl_build(int argc, char **argv, struct err *err);
+int ctl_update(int argc, char **argv, struct err *err);
+int ctl_status(int argc, char **argv, struct err *err);
+int ctl_shell(int argc, char **argv, struct err *err);
 int ctl_check(int argc, char **argv, struct err *err);
 
 #endif

@@ -177,6 +177,8 @@ static int run_parts(struct stack *stack, const struct run_request *request,
         return -1;
     spec.n = run.n;
     spec.agent = run.agent;
+    if (!terminal_size(&spec.rows, &spec.columns))
+        spec.rows = 0;
     if (create(stack, &run, &spec, err))
         status = join(stack, &run, has_terminal, err);
     if (!stack_run_end(stack, &run, &why))

@@ -15,10 +15,21 @@ static int cmd_help(int argc, char **argv, struct err *err);
 static int cmd_version(int argc, char **argv, struct err *err);
 
 static const struct cmd commands[] = {
+    { "start", "[--image I] [--name A] [-e KEY[=VALUE]]... [--] [CMD...]",
+      "build what is missing or outdated, then as run", ctl_start },
     { "run", "[--image I] [--name A] [-e KEY[=VALUE]]... [--] [CMD...]",
       "the agent (Claude Code, or any image and command) behind the gateway, on this terminal",
       ctl_run },
+    { "shell", "[--name A] [--] [CMD...]", "a shell in the container of a running agent",
+      ctl_shell },
+    { "status", "[--json]",
+      "containers, health, the policy in force; exit status 3 when something is not as asked",
+      ctl_status },
     { "stop", "", "stop and remove all containers; volumes and the log stay", ctl_stop },
+    { "build", "[--build-arg KEY=VALUE]...", "build the images that are missing or outdated",
+      ctl_build },
+    { "update", "[--build-arg KEY=VALUE]...", "build the images anew, without cache",
+      ctl_update },
     { "allow", "[--agent A] TARGET [SERVICE...] [intranet]",
       "add a rule to the policy, in force at once", ctl_allow },
     { "deny", "[--agent A] TARGET",

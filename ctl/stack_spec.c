@@ -344,6 +344,12 @@ cJSON *stack_agent(const struct stack_agent_spec *want, struct err *err)
     put_strings(&make, env, want->mounts->env);
     host = json_make_object(&make, body, "HostConfig");
     json_putf(&make, host, "NetworkMode", "container:%s", stack_link_name(want->n, link));
+    if (want->has_terminal && want->rows) { /* before API 1.42 it comes with the first resize */
+        cJSON *size = json_make_array(&make, host, "ConsoleSize");
+
+        json_put_integer(&make, size, NULL, want->rows);
+        json_put_integer(&make, size, NULL, want->columns);
+    }
     put_security(&make, host, false, want->seccomp);
     put_agent_mounts(&make, body, host, want->mounts);
     labels = put_labels(&make, body, "claude", want->n, want->owner);

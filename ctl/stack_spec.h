@@ -107,7 +107,8 @@ struct stack_agent_spec {
     const struct mounts *mounts;
     const char *seccomp; /* the profile's text; NULL: the engine's */
     bool has_terminal;
-    const char *user; /* "1000:1000" */
+    unsigned rows, columns; /* of the terminal, 0 when it has none */
+    const char *user;       /* "1000:1000" */
 };
 
 /** stack_link, stack_agent - likewise. Given. */
