@@ -56,15 +56,13 @@ build() {
 gateway() {
     local context=$work/gateway source
 
-    mkdir -p "$context"
-    cp "$top/LICENSE" "$context"
     if [ -e "$BUILD/gateway-root.tar" ]; then
         install -D -m 644 "$BUILD/gateway-root.tar" "$context/build/gateway-root.tar"
         install -D -m 644 "$top/proxy-image/Dockerfile" "$context/proxy-image/Dockerfile"
         set -- --target prebuilt
     else
         mkdir -p "$context/compose"
-        cp -R "$top"/{Makefile,common,ctl,fwd,proxy-image,sni-filter} "$context"
+        cp -R "$top"/{LICENSE,Makefile,common,ctl,fwd,proxy-image,sni-filter} "$context"
         cp -R "$here/policy" "$context/compose"
         set -- --target full
     fi

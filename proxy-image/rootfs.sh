@@ -25,6 +25,7 @@ ldd "$build/fwd" "$build/sni-filter" | sed -n 's/^\t\(.* => \)\?\(\/[^ ]*\) (0x.
     done
 mkdir -p "$root"/{proc,sys,run,tmp,etc/secctl/policy/agents,var/lib/secctl,var/log/secctl}
 chmod 1777 "$root/tmp"
+install -m 644 -t "$root" "$here/../LICENSE"
 install -m 644 -t "$root/etc/secctl" "$here/stack.conf"
 install -m 644 -t "$root/etc/secctl/policy" "$here/../compose/policy/allowlist" "$here/../compose/policy/gateway.conf"
 printf 'root:x:0:0:root:/:\nproxy:x:13:13:proxy:/:\n' >"$root/etc/passwd"

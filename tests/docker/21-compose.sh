@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# compose.yaml gives the stack without secctl, its example a second agent, its overlay a CA.
+
+. "$(dirname "$0")/../support/stack.sh"
+
+stack_begin <<'POLICY'
+www.allowed.test
+rr.test
+POLICY
+expect_allowed www.allowed.test 203.0.113.10 203.0.113.11 203.0.113.12
+expect_dns rr.test
+expect_tls rr.test 203.0.113.21
+
+cp "$ROOT"/compose/*.yaml "$STACK_HOME"
+cp -R "$ROOT/proxy-image" "$T" # compose.yaml's build sections name folders that have to be there
+export WORKER_IMAGE=$AGENT_IMAGE
+compose() { (cd "$STACK_HOME" && docker compose -f compose.yaml -f second-service.example.yaml -f ca-file.yaml "$@"); }
+
+check 'the stack comes up, all of it healthy' compose up -d --no-build --quiet-pull --wait --wait-timeout 120
+check_has 'docker compose ps shows the gateway' claude-secure-gateway-1 compose ps
+web() { compose exec -T "$1" curl -sS -m 20 "${@:2}" </dev/null; }
+check_has 'the agent reaches what is allowed' 'served-name: www.allowed.test' web claude https://www.allowed.test/
+compose cp "$T/ca.crt" worker:/tmp/ca.crt >/dev/null 2>&1
+worker() { web worker --cacert /tmp/ca.crt "$@"; }
+check_has 'the second service too' 'served-name: www.allowed.test' worker https://www.allowed.test/
+check_denied 'the agent asks for another name' 'agent=claude event=dns name=denied.test' web claude https://denied.test/
+check_denied 'the worker does' 'agent=worker event=dns name=denied.test' worker https://denied.test/
+check_denied 'the agent goes to an address' 'agent=claude dst=203.0.113.66' web claude -k https://203.0.113.66/
+
+# the policy is a folder of the host, mounted read-only; HUP reads it again
+echo denied2.test >>"$STACK_HOME/policy/allowlist"
+log_mark
+compose kill -s HUP gateway >/dev/null 2>&1
+check_log 'a changed policy is read again' event=policy
+check_fast 'the policy cannot be changed from the agent' 20000 compose exec -T claude sh -c 'ls /etc/secctl/policy || touch /etc/secctl/policy/allowlist'
+
+check 'the gateway is replaced' compose up -d --no-build --force-recreate --no-deps --wait --wait-timeout 120 gateway
+check_has 'the agents are behind the new one, without a restart' 'served-name: www.allowed.test' web claude https://www.allowed.test/
+check 'all goes down' compose down -t 2
+check_has 'the log stays' claude-secure-log docker volume ls -q
+
+e2e_end
