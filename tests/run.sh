@@ -40,7 +40,7 @@ failed() {
 
 # guarded COMMAND... - so that an interrupt ends it too; its status
 guarded() {
-    timeout -k 20 "${SECONDS_MAX:-300}" "$@" &
+    timeout -k 20 "${SECONDS_MAX:-300}" ${NICE:+nice -n "$NICE"} "$@" &
     CHILD=$!
     wait "$CHILD"
     local status=$?
@@ -217,9 +217,9 @@ main() {
     all)
         step 'the programs build' make --no-print-directory -j2 all
         vm_start
-        run_units check unit
-        run_style
-        run_scripts cli
+        NICE=10 run_units check unit
+        NICE=10 run_style
+        NICE=10 run_scripts cli
         vm_end
         run_e2e
         run_docker

@@ -18,6 +18,7 @@ import ipaddress
 import subprocess
 import sys
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 
 FIELDS = """frame.number eth.src eth.type arp.opcode ip.src ip.dst ip.ttl ip.proto ipv6.dst ipv6.hlim ipv6.nxt icmpv6.type
 tcp.stream tcp.dstport tcp.len tcp.seq udp.dstport udp.length tls.handshake.type
@@ -33,7 +34,7 @@ def tshark(capture, *args):
                "-o", "tcp.check_checksum:FALSE", *args]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
-        sys.exit(f"capcheck: {' '.join(command)}: {done.stderr}")
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
     return done.stdout.splitlines()
 
 
@@ -180,22 +181,32 @@ def conflicts(capture, expected):
                 break
 
 
+def covered(capture, expected):
+    """Frames that a display filter declares."""
+    if not expected.filters:
+        return set()
+    either = " || ".join(f"({f})" for f in expected.filters)
+    return set(tshark(capture, "-Y", either, "-T", "fields", "-e", "frame.number"))
+
+
 def main():
     capture, expected, mac = sys.argv[1], Expected(sys.argv[2]), sys.argv[3]
-    covered = set()
-    if expected.filters:
-        either = " || ".join(f"({f})" for f in expected.filters)
-        covered = set(tshark(capture, "-Y", either, "-T", "fields", "-e", "frame.number"))
-    all_packets = list(packets(capture, expected))
+    with ThreadPoolExecutor() as pool:  # each is a tshark of its own, which takes its time to begin
+        read = [pool.submit(lambda f=f: list(f(capture, expected))) for f in (covered, conflicts, packets)]
+        declared, bad_copies, all_packets = (r.result() for r in read)
+    declared = set(declared)
     all_streams = streams(all_packets)
     bad = []
     for p in all_packets:
-        if p["frame.number"] not in covered and (why := judge(p, all_streams, expected, mac)):
+        if p["frame.number"] not in declared and (why := judge(p, all_streams, expected, mac)):
             bad.append(f"frame {p['frame.number']} to {p['dst']}: {why}: {p['_ws.col.Info']}")
-    bad += conflicts(capture, expected)
+    bad += bad_copies
     print(f"{len(all_packets) - 1} packets left the gateway, {len(bad)} of them undeclared")
     print("\n".join(bad[:40]))
     sys.exit(42 if bad else 0)
 
 
-main()
+try:
+    main()
+except RuntimeError as e:
+    sys.exit(f"capcheck: {e}")

@@ -49,8 +49,8 @@ run_scripts() { # statuses go to descriptor 3
 
 # shellcheck source=/dev/null
 . /run/vm/job
-# emulation is about ten times slower
-export BUILD FAST_MS=${FAST_MS:-5000} LOG_WAIT=${LOG_WAIT:-20} SEGMENT_STEP=${SEGMENT_STEP:-400}
+# emulation is ten to twenty times slower; a process that is started needs its time above all
+export BUILD FAST_MS=${FAST_MS:-5000} BACK_MS=${BACK_MS:-30000} LOG_WAIT=${LOG_WAIT:-20} SEGMENT_STEP=${SEGMENT_STEP:-400}
 mounts
 ip link set lo up
 ulimit -n 65536 # the first process has 1024, too few for a server under load

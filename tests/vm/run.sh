@@ -21,7 +21,7 @@
 #   VM_MEMORY, VM_CPUS  the guest's size                                  (2G, 2)
 #   VM_KERNEL_PACKAGE   another Debian kernel                             (linux-image-cloud-amd64)
 #   VM_CONSOLE          when set: a file that gets the guest's console
-#   MODE, FAST_MS, LOG_WAIT, SEGMENT_STEP, KEEP and SECCTL_* are handed on to the scripts, which also see SECCTL_VM=1.
+#   MODE, FAST_MS, BACK_MS, LOG_WAIT, SEGMENT_STEP, KEEP and SECCTL_* are handed on to the scripts, which also see SECCTL_VM=1.
 #
 # Status: 0 all scripts returned 0; else the first other one. 77: no such machine can be had, the reason
 # is printed. 124: time-out. 1: the guest died.
@@ -142,7 +142,7 @@ job() { # what guest.sh reads
     local name
 
     declare -p ROOT BUILD MODULES SCRIPTS VM_SCRIPT_SECONDS
-    for name in MODE FAST_MS LOG_WAIT SEGMENT_STEP KEEP ${!SECCTL_*}; do
+    for name in MODE FAST_MS BACK_MS LOG_WAIT SEGMENT_STEP KEEP ${!SECCTL_*}; do
         [ -z "${!name+set}" ] || printf 'export %s=%q\n' "$name" "${!name}"
     done
 }
