@@ -109,6 +109,7 @@ static void look_at_upstreams(struct gateway *gateway)
 {
     struct nft_endpoint endpoints[IPC_UPSTREAMS_MAX];
     struct upstream *upstream = &gateway->wanted.upstream;
+    struct ruleset_wish *wish = &gateway->wanted.wish;
     struct err err = { 0 };
     size_t nr;
 
@@ -119,6 +120,11 @@ static void look_at_upstreams(struct gateway *gateway)
     log_info("event=upstream servers=%zu detail=\"changed\"", nr);
     if (!nft_set_upstreams(gateway->nft, endpoints, nr, &err))
         log_error("event=upstream detail=\"%s\"", err.text);
+    if (wish->asks_docker != upstream_has_docker(upstream)) {
+        wish->asks_docker = !wish->asks_docker;
+        if (!nft_relink(gateway->nft, wish, &gateway->rs, &err))
+            log_error("event=upstream detail=\"%s\"", err.text);
+    }
     if (gateway->filter.pid > 0)
         gateway_send_setup(gateway);
 }

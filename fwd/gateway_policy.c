@@ -69,6 +69,7 @@ static void refused(struct gateway *gateway, enum policy_from from, const char *
     log_error("event=policy detail=\"%s; the policy in force stays\"", why);
     if (from == FROM_CONTROL || from == FROM_LINK)
         control_answer(&gateway->control, false, why);
+    gateway->pending_from = FROM_START;
 }
 
 static void offer(struct gateway *gateway, struct candidate *candidate, enum policy_from from)
@@ -134,6 +135,7 @@ static void answer(struct gateway *gateway, const char *how)
                  gateway->kept[0] ? "; not kept, lost at the next start: " : "", gateway->kept);
     if (gateway->pending_from == FROM_CONTROL || gateway->pending_from == FROM_LINK)
         control_answer(&gateway->control, true, text);
+    gateway->pending_from = FROM_START; /* nobody waits for what comes next */
 }
 
 void gateway_policy_done(struct gateway *gateway, const struct ipc_policy_done *done)

@@ -279,10 +279,10 @@ static void flush_chain(struct nft_batch *batch, const char *chain)
 void nft_batch_relink(struct nft_batch *batch, const struct ruleset *rs)
 {
     for (size_t i = 0; i < rs->nr_chains; i++)
-        if (ruleset_is_of_links(rs->chains[i].name))
+        if (ruleset_is_variable(rs->chains[i].name))
             flush_chain(batch, rs->chains[i].name);
     for (size_t i = 0; i < rs->nr_rules; i++)
-        if (ruleset_is_of_links(rs->rules[i].chain))
+        if (ruleset_is_variable(rs->rules[i].chain))
             put_rule(batch, &rs->rules[i]);
 }
 

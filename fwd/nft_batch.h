@@ -39,7 +39,7 @@ void nft_batch_replace(struct nft_batch *batch, const struct ruleset *rs);
 /** nft_batch_reoffload - forget all offloaded flows: flowtable and its rules made anew */
 void nft_batch_reoffload(struct nft_batch *batch, const struct ruleset *rs);
 
-/** nft_batch_relink - make anew the rules that come from the links (ruleset_is_of_links()) */
+/** nft_batch_relink - make anew the rules that come from the links (ruleset_is_variable()) */
 void nft_batch_relink(struct nft_batch *batch, const struct ruleset *rs);
 
 struct nft_endpoint {

@@ -123,6 +123,7 @@ struct ruleset_wish {
     uint32_t user;                 /* whose questions may leave */
     bool is_queue_native;          /* expression "queue"; else the xt target NFQUEUE */
     bool has_flowtable;
+    bool asks_docker;         /* a resolver of the container engine asks in our stead */
     const struct link *links; /* borrowed: LINKS_MAX places; internal is the tunnel's device.
                                  NULL: no tunnel */
     struct ruleset_if underlay;
@@ -153,8 +154,9 @@ MUST_CHECK bool ruleset_closed(struct ruleset *rs);
 MUST_CHECK bool ruleset_lock_rules(const struct ruleset_lock *lock, struct ruleset *rs);
 void ruleset_clear(struct ruleset *rs);
 
-/** ruleset_is_of_links - do the rules of that chain come from the links and nothing else? */
-bool ruleset_is_of_links(const char *chain);
+/** ruleset_is_variable - are the rules of that chain made anew while the gateway runs? They
+ * come from the links, and from what the upstream servers are. */
+bool ruleset_is_variable(const char *chain);
 
 /** ruleset_print - the whole table in nft's notation */
 void ruleset_print(const struct ruleset *rs, FILE *out);

@@ -253,6 +253,29 @@ static void add_output_questions(const struct ruleset_wish *wish, struct ruleset
     }
 }
 
+/* The engine's resolver at 127.0.0.11 listens in this namespace, and up to Engine 27 asks from
+ * it too, as root: to servers that only the engine knows. */
+static void add_output_docker(const struct ruleset_wish *wish, struct ruleset *rs)
+{
+    static const uint8_t protocols[] = { IPPROTO_UDP, IPPROTO_TCP };
+
+    ruleset_regular(rs, CHAIN_DOCKER);
+    for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
+        struct rule *rule;
+
+        if (wish->asks_docker) {
+            rule = ruleset_rule(rs, CHAIN_DOCKER);
+            rule_dport(rule, protocols[i], 53);
+            rule_accept(rule);
+        }
+        rule = ruleset_rule(rs, CHAIN_OUTPUT);
+        rule_oif(rule, &wish->external);
+        rule_skuid(rule, 0);
+        rule_dport(rule, protocols[i], 53);
+        rule_jump(rule, CHAIN_DOCKER);
+    }
+}
+
 void ruleset_add_host(const struct ruleset_wish *wish, struct ruleset *rs)
 {
     static const uint8_t neighbours[][2] = { { 135, 136 }, { 143, 143 } };
@@ -265,6 +288,7 @@ void ruleset_add_host(const struct ruleset_wish *wish, struct ruleset *rs)
     add_output_dns(wish, rs);
     add_output_errors(wish, rs);
     add_output_questions(wish, rs);
+    add_output_docker(wish, rs);
     for (size_t i = 0; i < ARRAY_LEN(neighbours); i++) {
         struct rule *rule = ruleset_rule(rs, CHAIN_OUTPUT);
 

@@ -30,6 +30,7 @@
 #define CHAIN_SPOOFED  "spoofed" /* user space logs and drops */
 #define CHAIN_OUTER    "outer"   /* packets around frames: from which link */
 #define CHAIN_TO_LINK  "to_link"
+#define CHAIN_DOCKER   "docker" /* its resolver's questions */
 
 #define TCP_FLAG_FIN  0x01
 #define TCP_FLAG_SYN  0x02

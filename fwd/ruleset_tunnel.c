@@ -18,10 +18,10 @@
 #include "common/marks.h"
 #include "fwd/ruleset_internal.h"
 
-bool ruleset_is_of_links(const char *chain)
+bool ruleset_is_variable(const char *chain)
 {
-    static const char *const chains[] = { CHAIN_PAIR, CHAIN_OUTER, CHAIN_TO_LINK,
-                                          CHAIN_SOURCE };
+    static const char *const chains[] = { CHAIN_PAIR, CHAIN_OUTER, CHAIN_TO_LINK, CHAIN_SOURCE,
+                                          CHAIN_DOCKER };
 
     for (size_t i = 0; i < ARRAY_LEN(chains); i++)
         if (strcmp(chain, chains[i]) == 0)

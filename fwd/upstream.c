@@ -139,6 +139,16 @@ static bool has_changed(struct upstream *upstream, const char *path)
     return !is_same;
 }
 
+bool upstream_has_docker(const struct upstream *upstream)
+{
+    static const struct addr docker = { ADDR_V4, { 127, 0, 0, 11 } };
+
+    for (size_t i = 0; i < upstream->nr; i++)
+        if (addr_equal(&upstream->list[i].addr, &docker))
+            return true;
+    return false;
+}
+
 bool upstream_refresh(struct upstream *upstream)
 {
     const struct conf *conf = upstream->conf;

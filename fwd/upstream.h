@@ -31,6 +31,9 @@ struct upstream {
     size_t nr;
 };
 
+/** upstream_has_docker - is the container engine's resolver, 127.0.0.11, among them? */
+bool upstream_has_docker(const struct upstream *upstream);
+
 /**
  * upstream_refresh - read the resolv.conf if it changed
  *

@@ -64,7 +64,7 @@ bool wanted_interfaces(struct wanted *wanted, struct err *err)
 
 bool wanted_net(struct wanted *wanted, struct err *err)
 {
-    const struct ruleset_wish *wish = &wanted->wish;
+    struct ruleset_wish *wish = &wanted->wish;
 
     if (!wanted_interfaces(wanted, err) ||
         !net_setup(&wanted->conf, &wish->internal, &wish->external, &wanted->setup, err))
@@ -72,6 +72,7 @@ bool wanted_net(struct wanted *wanted, struct err *err)
     if (wanted->conf.has_tunnel)
         links_setup(&wanted->links, &wanted->setup);
     upstream_refresh(&wanted->upstream);
+    wish->asks_docker = upstream_has_docker(&wanted->upstream);
     return true;
 }
 

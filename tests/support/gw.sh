@@ -7,6 +7,7 @@
 # shellcheck disable=SC2016,SC2034,SC2119,SC2120
 
 GW_PID=
+GW_OPTIONS=() # beside --config
 LOG_MARK=0
 
 # queued - packets that user space has been given so far
@@ -32,7 +33,7 @@ gw_conf() {
 # gw_spawn - with the privileges that it has in its container, and no other
 gw_spawn() {
     spawn "$NS_GW" setpriv --bounding-set "${GW_CAPS--all,+net_admin,+setuid,+setgid,+setpcap}" --no-new-privs \
-        "$BUILD/fwd" gateway --config "$T/policy/gateway.conf" 2>>"$T/fwd.err"
+        "$BUILD/fwd" gateway --config "$T/policy/gateway.conf" ${GW_OPTIONS[@]+"${GW_OPTIONS[@]}"} 2>>"$T/fwd.err"
     GW_PID=$!
 }
 

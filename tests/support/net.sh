@@ -16,6 +16,7 @@ NS_IN=$NS_ID-in
 NS_GW=$NS_ID-gw
 NS_OUT=$NS_ID-out
 NS_FAR=$NS_ID-far # only where a test asks for it: far_up
+NS_MORE=()        # what tunnel.sh adds
 IN4=198.18.0.2 IN6=2001:2:0:1::2
 GWIN4=198.18.0.1 GWIN6=2001:2:0:1::1
 GWOUT4=198.18.1.1 GWOUT6=2001:2:0:2::1
@@ -160,7 +161,7 @@ net_down() {
         kill -CONT "$pid" 2>/dev/null
         kill -TERM "$pid" 2>/dev/null
     done
-    for ns in "$NS_IN" "$NS_GW" "$NS_OUT" "$NS_FAR"; do
+    for ns in "$NS_IN" "$NS_GW" "$NS_OUT" "$NS_FAR" ${NS_MORE[@]+"${NS_MORE[@]}"}; do
         [ -e "/run/netns/$ns" ] || continue
         for pid in $(ip netns pids "$ns"); do
             kill -KILL "$pid" 2>/dev/null
@@ -171,7 +172,7 @@ net_down() {
         wait "$pid" 2>/dev/null
     done
     PIDS=()
-    for ns in "$NS_IN" "$NS_GW" "$NS_OUT" "$NS_FAR"; do
+    for ns in "$NS_IN" "$NS_GW" "$NS_OUT" "$NS_FAR" ${NS_MORE[@]+"${NS_MORE[@]}"}; do
         [ ! -e "/run/netns/$ns" ] || ip netns del "$ns"
         rm -rf "/etc/netns/$ns"
     done
