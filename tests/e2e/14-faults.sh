@@ -89,6 +89,7 @@ fi
 # --- killed under load
 
 for victim in sni-packets sni-inspector sni-dns; do
+    gw_stop && gw_start # so that none has died before
     : >"$T/load"
     spawn "$NS_IN" /usr/bin/python3 "$SUPPORT/clients/load.py" "$T/load" 203.0.113.10 allowed.test denied.test
     load=$!
@@ -108,6 +109,23 @@ for victim in sni-packets sni-inspector sni-dns; do
     wait_downloads
     result $? "$victim killed: downloads are whole"
 done
+
+die_again() { # as soon as it is there, five times
+    local n pid=0
+
+    for n in 1 2 3 4 5; do
+        retry "$BACK_S" another sni-packets "$pid" || return 1
+        pid=$(pid_of sni-packets)
+        kill -KILL "$pid"
+    done
+}
+delays() { sed -n 's/.*event=filter .*restart_ms=\([0-9]*\).*/\1/p' "$T/fwd.err" | tail -n 4; }
+grow() { delays | awk '{ print } NR > 1 && $1 < last * 1.5 { slow = 1 } { last = $1 } END { exit NR < 4 || slow }'; }
+if kernel_independent 'how often a filter that keeps dying is started'; then
+    check 'a filter that dies again and again' die_again
+    check 'is started less and less often' retry "$BACK_S" grow
+    check 'and works in the end' retry "$BACK_S" works
+fi
 
 : >"$T/load"
 spawn "$NS_IN" /usr/bin/python3 "$SUPPORT/clients/load.py" "$T/load" 203.0.113.10 allowed.test denied.test
