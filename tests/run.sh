@@ -13,7 +13,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export BUILD=${BUILD:-build}
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/secctl-run.XXXXXX") || exit 1
-CHILD='' COUNTER='' VM=''
+CHILD='' COUNTER='' VM='' IS_DOCKER_READY=''
 trap 'rm -rf "$WORK"' EXIT
 trap interrupted INT TERM HUP
 PASSED=0 FAILED=0 SKIPPED=0
@@ -161,14 +161,19 @@ run_e2e() {
     IS_BESIDE=yes run_twice "$@"
 }
 
-run_docker() {
+docker_prepare() {
     local engine
 
-    [ $# -gt 0 ] || set -- tests/docker/[0-9]*.sh
     step 'the gateway has a root file system' make --no-print-directory image-root
     for engine in system trixie sid; do
         step "engine $engine and its images are there" tests/docker/prepare "$engine"
     done
+    IS_DOCKER_READY=yes
+}
+
+run_docker() {
+    [ $# -gt 0 ] || set -- tests/docker/[0-9]*.sh
+    [ -n "$IS_DOCKER_READY" ] || docker_prepare
     IS_BESIDE=no SECONDS_MAX=${SECONDS_MAX:-600} run_twice "$@"
 }
 
@@ -220,6 +225,7 @@ main() {
         NICE=10 run_units check unit
         NICE=10 run_style
         NICE=10 run_scripts cli
+        NICE=10 docker_prepare
         vm_end
         run_e2e
         run_docker
