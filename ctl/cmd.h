@@ -31,6 +31,7 @@ int ctl_build(int argc, char **argv, struct err *err);
 int ctl_update(int argc, char **argv, struct err *err);
 int ctl_status(int argc, char **argv, struct err *err);
 int ctl_shell(int argc, char **argv, struct err *err);
+int ctl_logs(int argc, char **argv, struct err *err);
 int ctl_check(int argc, char **argv, struct err *err);
 
 #endif

@@ -36,6 +36,8 @@ static const struct cmd commands[] = {
       "take a target out of the policy, at once for live connections", ctl_deny },
     { "reload", "", "put the policy folder in force as it is, and the host's resolver",
       ctl_reload },
+    { "logs", "[-f] [-n N] [--denied] [--since TIME] [--agent A] [--json]",
+      "the verdict log, also after stop", ctl_logs },
     { "check",
       "[--policy DIR | --allowlist FILE] [--agent A] [--json] [NAME[:PORT][/PROTO]...]",
       "which rule decides on a name or address; without one: is the policy well formed?",

@@ -6,19 +6,22 @@ FOLDER/get/PATH       the answer to GET /PATH ("/" written as "%", without versi
 FOLDER/run/CONTAINER  a program: what a command in that container does; gets its words
 FOLDER/status/PATH    a number: answer any request for PATH with this status, and with what
                       FOLDER/get/PATH holds
+FOLDER/archive/PATH   the answer to a request for the archive of /PATH of any container
 FOLDER/log            written: one line a request, "METHOD /path?query"
 A container without a file in run/ does not exist. A container's file in run/ that cannot be
 executed: it is not running.
 """
 
+import io
 import json
 import os
 import socketserver
 import struct
 import subprocess
 import sys
+import tarfile
 import threading
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 FOLDER = sys.argv[2]
 EXECS = {}
@@ -48,7 +51,7 @@ class Handler(socketserver.StreamRequestHandler):
         if headers.get("expect"):
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = self.rfile.read(int(headers.get("content-length", 0)))
-        path, _, _ = line[1].partition("?")
+        path, _, self.query = line[1].partition("?")
         parts = unquote(path).strip("/").split("/")
         if parts and parts[0].startswith("v1."):
             parts = parts[1:]
@@ -64,6 +67,16 @@ class Handler(socketserver.StreamRequestHandler):
             f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
         return True
 
+    def archive(self, query):
+        path = parse_qs(query).get("path", [""])[0].strip("/")
+        stored = os.path.join(FOLDER, "archive", path.replace("/", "%"))
+        if not os.path.exists(stored):
+            return self.send(404, {"message": f"Could not find the file /{path}"})
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            tar.add(stored, os.path.basename(path))
+        return self.send(200, out.getvalue(), "application/x-tar")
+
     def answer(self, method, parts, body):
         mangled = "%".join(parts)
         status = os.path.join(FOLDER, "status", mangled)
@@ -73,6 +86,13 @@ class Handler(socketserver.StreamRequestHandler):
             return self.send(int(open(status, encoding="utf-8").read()), text)
         if parts == ["_ping"]:
             return self.send(200, b"OK", "text/plain")
+        if parts[0] == "containers" and parts[-1] == "archive":
+            return self.archive(self.query)
+        if method == "POST" and parts == ["containers", "create"]:
+            return self.send(201, {"Id": "made", "Warnings": []})
+        if method == "DELETE":
+            self.wfile.write(b"HTTP/1.1 204 X\r\nApi-Version: 1.43\r\n\r\n")
+            return True
         if method == "GET" and os.path.exists(stored):
             return self.send(200, open(stored, "rb").read())
         if method == "POST" and len(parts) == 3 and parts[0] == "containers" and parts[2] == "exec":
@@ -120,9 +140,6 @@ class Handler(socketserver.StreamRequestHandler):
                 child.stdin.write(data)
                 child.stdin.flush()
             child.stdin.close()
-            if not has_input:
-                self.rfile.read()
-                child.terminate()
         except OSError:
             pass
 

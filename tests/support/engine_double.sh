@@ -11,7 +11,7 @@ ENGINE_DOUBLE=
 engine_double_start() {
     E=$1/engine
     H=$1/home
-    mkdir -p "$E/get" "$E/run" "$E/status" "$H/policy"
+    mkdir -p "$E/get" "$E/run" "$E/status" "$E/archive" "$H/policy"
     "$(dirname "${BASH_SOURCE[0]}")/engine_double.py" "$1/s" "$E" 2>"$1/engine.errors" &
     ENGINE_DOUBLE=$!
     export DOCKER_HOST=unix://$1/s SECCTL_HOME=$H
