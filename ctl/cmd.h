@@ -32,6 +32,7 @@ int ctl_update(int argc, char **argv, struct err *err);
 int ctl_status(int argc, char **argv, struct err *err);
 int ctl_shell(int argc, char **argv, struct err *err);
 int ctl_logs(int argc, char **argv, struct err *err);
+int ctl_doctor(int argc, char **argv, struct err *err);
 int ctl_check(int argc, char **argv, struct err *err);
 
 #endif

@@ -42,6 +42,8 @@ static const struct cmd commands[] = {
       "[--policy DIR | --allowlist FILE] [--agent A] [--json] [NAME[:PORT][/PROTO]...]",
       "which rule decides on a name or address; without one: is the policy well formed?",
       ctl_check },
+    { "doctor", "[--json]",
+      "look for what could keep this from working, and what to do about it", ctl_doctor },
     { "version", "", "print the version", cmd_version },
     { "help", "", "print this list", cmd_help },
 };
