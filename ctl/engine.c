@@ -140,6 +140,7 @@ static bool send_request(struct engine *engine, struct http_request *request,
 }
 
 /* "what: " in front of the error; not where it already says enough. Returns false. */
+PRINTF_LIKE(2, 0)
 static bool wrap(struct err *err, const char *what, va_list args)
 {
     char text[WHAT_MAX];

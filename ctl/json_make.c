@@ -63,6 +63,7 @@ void json_put_item(struct json_make *make, cJSON *object, const char *key, cJSON
 }
 
 /* A text that does not fit is a failure, never a shorter text. */
+PRINTF_LIKE(4, 0)
 static void put_formatted(struct json_make *make, cJSON *parent, const char *key,
                           const char *format, va_list args)
 {
