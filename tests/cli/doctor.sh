@@ -99,13 +99,22 @@ finds 'a network of the engine that overlaps is a problem' 1 \
     "problem  subnets    TUNNEL_SUBNET 10.213.77.0/24 overlaps 10.213.0.0/16, the engine's network other"
 echo '[{"Name":"claude-internal","IPAM":{"Config":[{"Subnet":"10.213.76.0/24"}]}}]' >"$E/get/networks"
 finds 'its own is none' - '10.213.76.0/24 and 10.213.77.0/24 collide with none'
-ADDRESS=$(ip -4 -o addr show 2>/dev/null | awk '$2 != "lo" { print $4; exit }')
-case $ADDRESS in
-10.* | 192.168.* | 172.1[6-9].* | 172.2?.* | 172.3[01].*)
-    echo "INTERNAL_SUBNET=$(cut -d. -f1-3 <<<"$ADDRESS").0/24" >"$H/.env"
-    finds "an interface's network is a warning" - 'of interface'
-    ;;
-esac
+if [ "$(id -u)" -eq 0 ]; then
+    # in a network of its own: an interface 10.213.76.9/22, a route to 10.213.77.0/25
+    good
+    elsewhere() {
+        # shellcheck disable=SC2016 # the inner shell's
+        unshare -n sh -c 'ip link add d0 type veth peer name d1 && ip addr add "$1" dev d0 &&
+            ip link set d0 up && ip link set d1 up && { [ -z "$2" ] || ip route add "$2" dev d0; } && exec "$3" doctor' \
+            sh "$1" "$2" "$SECCTL"
+    }
+    OUT=$(elsewhere 10.213.76.9/24 '' 2>&1)
+    [[ $OUT == *'warning  subnets    INTERNAL_SUBNET 10.213.76.0/24 overlaps 10.213.76.0/24, the network of interface d0'* ]]
+    result $? "an interface's network is a warning"
+    OUT=$(elsewhere 192.0.2.1/24 10.213.77.0/25 2>&1)
+    [[ $OUT == *'warning  subnets    TUNNEL_SUBNET 10.213.77.0/24 overlaps 10.213.77.0/25, a route by d0'* ]]
+    result $? "a VPN's route is a warning"
+fi
 good
 echo '[{"Id":"1","Names":["/claude-secure-squid-1"],"Image":"squid","ImageID":"x","State":"running","Status":"Up","Created":1,"Labels":{"com.docker.compose.project":"claude-secure","com.docker.compose.service":"squid"},"NetworkSettings":{"Networks":{}}}]' \
     >"$E/get/containers%json"
