@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/support/tap.sh
 SECCTL=$(realpath "${BUILD:-build}/secctl")
 DEFAULT=$PWD/compose/policy
+MANUAL=$PWD/ctl/secctl.1
 WORK=$(mktemp -d) || exit 1
 trap 'rm -rf "$WORK"' EXIT
 cd "$WORK" || exit 1
@@ -187,4 +188,15 @@ result $? 'an output that cannot be written is a failure'
 check 'the policy that comes with it is well formed' "$SECCTL" check --policy "$DEFAULT" \
     api.anthropic.com claude.ai platform.claude.com downloads.claude.ai
 
+
+# the man page knows every command, option and key
+sed 's/\\-/-/g; s/\\f[BIR]//g' "$MANUAL" >manual
+for word in $("$SECCTL" help | sed -n 's/^  \([a-z]*\).*/\1/p') \
+    $("$SECCTL" help | grep -oE -- '(^|[^-a-z])--?[a-z][a-z-]*' | grep -oE -- '--?[a-z-]+' | sort -u) \
+    ANTHROPIC_API_KEY CLAUDE_CODE_OAUTH_TOKEN WORKSPACE_DIR CA_FILE INTERNAL_SUBNET TUNNEL_SUBNET GATEWAY_IMAGE \
+    AGENT_IMAGE SECCTL_HOME SECCTL_ENGINE_TIMEOUT; do
+    OUT="secctl(1) has no \"$word\""
+    grep -qE -- "^\.(BR?|BI|TP|RB) .*$word" manual
+    result $? "secctl(1) explains $word"
+done
 [ "$TAP_FAILED" -eq 0 ]
