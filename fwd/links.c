@@ -138,6 +138,26 @@ bool links_parse_one(const char *text, size_t len, struct link *link, struct err
                    TOKEN_SHOWN(rest));
 }
 
+/* "PLACE REST": REST stays in *line. */
+static bool parse_place(struct token *line, size_t *place)
+{
+    struct token number;
+    char text[8];
+    char *end;
+    unsigned long n;
+
+    if (!token_next(line, &number) || number.len >= sizeof(text))
+        return false;
+    memcpy(text, number.text, number.len);
+    text[number.len] = 0;
+    n = strtoul(text, &end, 10);
+    if (*end || n >= LINKS_MAX)
+        return false;
+    *place = n;
+    *line = token_trim(*line);
+    return true;
+}
+
 size_t links_parse(struct links *links, const struct conf *conf, const char *text, size_t len)
 {
     struct err err = { 0 };
@@ -148,7 +168,8 @@ size_t links_parse(struct links *links, const struct conf *conf, const char *tex
     int rc;
 
     while ((rc = textfile_next(&file, &line)) == 1)
-        if (!links_parse_one(line.text, line.len, &link, &err) ||
+        if (!parse_place(&line, &links->next) ||
+            !links_parse_one(line.text, line.len, &link, &err) ||
             links_add(links, conf, &link, false, &err) == LINKS_BAD)
             nr_bad++;
     return nr_bad + (rc < 0);
@@ -196,7 +217,7 @@ bool links_keep(const struct links *links, const char *state, struct err *err)
         return err_set(err, errno, "write %s: %s", temporary, strerror(errno));
     for (size_t i = 0; i < LINKS_MAX; i++)
         if (links->list[i].agent[0] && !links->is_static[i])
-            fprintf(out, "%s\n", link_format(&links->list[i], text));
+            fprintf(out, "%zu %s\n", i, link_format(&links->list[i], text));
     is_written = fflush(out) == 0 && fsync(fileno(out)) == 0;
     is_written = fclose(out) == 0 && is_written && rename(temporary, path) == 0;
     return is_written || err_set(err, errno, "write %s: %s", path, strerror(errno));

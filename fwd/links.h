@@ -39,8 +39,9 @@ MUST_CHECK enum links_rc links_add(struct links *links, const struct conf *conf,
 /** links_remove - LINKS_SAME when there is none of that name */
 MUST_CHECK enum links_rc links_remove(struct links *links, const char *agent, struct err *err);
 
-/** links_parse - add the links of a text, "NAME OUTER INNER4 [INNER6]" a line; returns how many
- * lines were none or clashed. Pure. */
+/** links_parse - add the links of a text, "PLACE NAME OUTER INNER4 [INNER6]" a line; returns
+ * how many lines were none or clashed. The places make another process's rules the same. Pure.
+ */
 size_t links_parse(struct links *links, const struct conf *conf, const char *text, size_t len);
 
 /** links_parse_one - "NAME OUTER INNER4 [INNER6]" */

@@ -11,9 +11,8 @@
 #define PROC_SYS "/proc/sys/"
 
 enum need {
-    NEED_IT,       /* the rules rest on it */
-    NEED_IF_THERE, /* the same, but a kernel without it (no IPv6) is fine */
-    WISH,          /* the rules make it harmless; better all the same */
+    NEED_IT, /* the rules rest on it */
+    WISH,    /* the rules make it harmless; better all the same */
 };
 
 struct sysctl {
@@ -147,7 +146,9 @@ bool sysctl_forwarding(bool is_on, struct err *err)
     const char *value = is_on ? "1" : "0";
     struct sysctl list[] = {
         { "net/ipv4/ip_forward", value, NEED_IT },
-        { "net/ipv6/conf/all/forwarding", value, NEED_IF_THERE },
+        /* A container without IPv6 has it off, and cannot write it: closed, and as it should
+           be. */
+        { "net/ipv6/conf/all/forwarding", value, WISH },
     };
 
     return ensure_each(list, ARRAY_LEN(list), "", err);
