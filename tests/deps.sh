@@ -11,7 +11,7 @@ set -u
 declare -A GROUPS_=(
     [build]="gcc make pkg-config git ca-certificates
         libmnl-dev libnftnl-dev libnetfilter-queue-dev libssl-dev libcurl4-openssl-dev libcjson-dev
-        libidn2-dev libpsl-dev libseccomp-dev libcap-ng-dev libpcap-dev"
+        libidn2-dev libpsl-dev libseccomp-dev libcap-ng-dev libpcap-dev libarchive-dev"
     [engine]="docker.io docker-cli"
     [base]="debootstrap debian-archive-keyring"
     [test]="clang libcmocka-dev clang-format clang-tidy cppcheck shellcheck

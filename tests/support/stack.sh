@@ -9,6 +9,7 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/docker.sh"
 
+FAST_MS=${FAST_MS:-5000} # with the time that an engine takes to start a command
 AGENT_IMAGE=${AGENT_IMAGE:-secctl-test-agent:latest}
 STACK_HOME=
 
@@ -48,21 +49,17 @@ stack_begin() {
     LOG=$DATA_ROOT/volumes/claude-secure-log/_data/verdicts.log
 }
 
-# agent_up [NAME] [IMAGE] - an agent that stays: "secctl run" of a sleep, in the background; waits until it runs
+# agent_up [NAME] [IMAGE] - an agent that stays, "secctl run" of a sleep in the background; reports whether it came up.
+# Not to be called by check: a background process would keep its pipe open
 agent_up() {
     local name=${1:-claude}
 
-    spawn_secctl run --name "$name" ${2:+--image "$2"} -- sleep infinity >"$T/run-$name" 2>&1
-    retry 60 has_agent "$name" || {
-        not_ok "the agent $name starts"
-        note "$(cat "$T/run-$name")"
-        return 1
-    }
-}
-
-spawn_secctl() {
-    secctl "$@" </dev/null &
+    secctl run --name "$name" ${2:+--image "$2"} -- sleep infinity >"$T/run-$name" 2>&1 </dev/null &
     PIDS+=($!)
+    retry 60 has_agent "$name"
+    OUT=$(cat "$T/run-$name")
+    has_agent "$name"
+    result $? "the agent $name starts"
 }
 
 # agent_container NAME - the id of the container that runs

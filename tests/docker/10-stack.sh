@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The stack as people use it: run, several at once, allow and deny, status, stop.
+
+. "$(dirname "$0")/../support/stack.sh"
+
+stack_begin <<'POLICY'
+www.allowed.test
+POLICY
+expect_allowed www.allowed.test 203.0.113.11
+expect_allowed rr.test 203.0.113.21 203.0.113.22 203.0.113.23 203.0.113.24
+expect_allowed other.test 203.0.113.12
+
+run() { secctl run "$@" </dev/null; }
+web() { agent curl -sS -m 20 "$@"; }
+
+# --- one run, from nothing to nothing
+check_has 'a command runs behind the gateway' 'served-name: www.allowed.test' run -- curl -sS -m 20 https://www.allowed.test/
+check_has 'a second run is as good' 'served-name: www.allowed.test' run -- curl -sS -m 20 https://www.allowed.test/
+note "it took $MS ms"
+run_status() { run -- sh -c 'exit 7'; [ $? -eq 7 ]; }
+check "the command's exit status is run's" run_status
+apart() { run -- sh -c 'echo out; echo err >&2' 2>"$T/err" && [ "$(cat "$T/err")" = err ]; }
+check_has 'output and errors stay apart' out apart
+check_fast 'a name that is not allowed fails at once' 5000 run -- curl -sS -m 20 https://denied.test/
+check_has 'status finds all as asked' gateway secctl status
+
+# --- agents that stay, each with its own name and list
+echo rr.test >"$STACK_HOME/policy/agents/second"
+agent_up
+agent_up second
+AGENT=second
+check_has 'the second has what its list adds' 'served-name: rr.test' web https://rr.test/
+check_denied 'it asks for another name' 'agent=second event=dns name=denied.test' web https://denied.test/
+AGENT=claude
+check_denied "the other's list is none of the first's" 'agent=claude event=dns name=rr.test' web https://rr.test/
+check_has 'but what is for all is' 'served-name: www.allowed.test' web https://www.allowed.test/
+
+# --- allow, after the refusal was cached, and deny, on a connection that lives
+check_denied 'a name is refused' 'agent=claude event=dns name=other.test' web https://other.test/
+allowed_in_time() {
+    local begin
+
+    begin=$(now_ms)
+    secctl allow other.test || return 1
+    retry 5 web -o /dev/null https://other.test/ || return 1
+    MS=$(($(now_ms) - begin))
+    echo "$MS ms"
+    [ "$MS" -lt 1000 ]
+}
+check 'allow opens it in a container that runs, in under a second' allowed_in_time
+note "$OUT"
+web --limit-rate 20k -o /dev/null https://other.test/big >"$T/held" 2>&1 &
+PIDS+=($!)
+flows() { in_out ss -Htn state established src 203.0.113.12; }
+has_flow() { [ -n "$(flows)" ]; }
+retry 10 has_flow
+denied_in_time() {
+    local begin
+
+    begin=$(now_ms)
+    secctl deny other.test || return 1
+    retry 5 grep -q 'reset by peer' "$T/held" || return 1
+    echo "$(($(now_ms) - begin)) ms"
+    ! has_flow
+}
+is_plain || check 'deny resets the connection that lives, at both ends' denied_in_time
+note "$OUT"
+is_plain && web -k https://denied.test/
+
+# --- the same containers for everybody
+check_has 'docker compose sees the same containers' claude-secure-link-2 docker compose -p claude-secure ps
+check_has 'status names both agents' second secctl status
+check 'stop takes all away' secctl stop
+gone() { [ -z "$(docker ps -aq)" ]; }
+check 'no container is left' gone
+check_has 'the volumes are' claude-secure-log docker volume ls -q
+
+e2e_end
