@@ -102,10 +102,15 @@ static bool make_tunnel(struct gateway *gateway, struct err *err)
 
     if (!tunnel_make(&wanted->end, &wanted->wish.internal, err))
         return false;
-    for (size_t i = 0; i < LINKS_MAX; i++)
-        if (wanted->links.list[i].agent[0] &&
-            !tunnel_add_peer(&wanted->wish.internal, &wanted->links.list[i], err))
+    for (size_t i = 0; i < LINKS_MAX; i++) {
+        const struct link *link = &wanted->links.list[i];
+
+        if (!link->agent[0])
+            continue;
+        if (!tunnel_add_peer(&wanted->wish.internal, link, err))
             return false;
+        tunnel_greet(&wanted->end, link);
+    }
     return true;
 }
 

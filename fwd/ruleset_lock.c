@@ -99,6 +99,10 @@ static void add_ways_out(const struct ruleset_lock *lock, struct ruleset *rs, co
         rule_accept(rule);
     }
     rule = ruleset_rule(rs, chain);
+    rule->note = "a refusal would go to the address that it claims";
+    rule_oifname(rule, TUNNEL_DEVICE);
+    rule_drop(rule);
+    rule = ruleset_rule(rs, chain);
     rule_oif(rule, &lock->underlay);
     rule_mark(rule, UINT32_MAX, NFT_CMP_EQ, MARK_TUNNEL);
     rule_outer(rule, &lock->outer, &lock->gateway);

@@ -267,6 +267,19 @@ bool tunnel_remove_peer(const struct ruleset_if *device, const struct link *peer
     return change_peer(device, RTM_DELNEIGH, peer, err);
 }
 
+void tunnel_greet(const struct tunnel_end *end, const struct link *peer)
+{
+    struct rtnl_request request;
+    struct ndmsg *head =
+        rtnl_begin(&request, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*head));
+
+    head->ndm_family = AF_INET;
+    head->ndm_ifindex = (int)end->underlay.index;
+    head->ndm_flags = NTF_USE;
+    rtnl_put_addr(&request, NDA_DST, &peer->outer);
+    (void)!send_alone(&request); /* without it the peer finds out by itself */
+}
+
 /* --- routes ------------------------------------------------------------------------------ */
 
 /* gateway NULL: to host alone, straight through the device */

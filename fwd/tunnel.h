@@ -43,6 +43,14 @@ MUST_CHECK bool tunnel_add_peer(const struct ruleset_if *device, const struct li
 MUST_CHECK bool tunnel_remove_peer(const struct ruleset_if *device, const struct link *peer,
                                    struct err *err);
 
+/**
+ * tunnel_greet - have the kernel ask the underlay for a peer's outer address
+ *
+ * The question tells the peer the MAC that this end has now: it may remember another one, of a
+ * gateway that is gone, for most of a minute.
+ */
+void tunnel_greet(const struct tunnel_end *end, const struct link *peer);
+
 /** tunnel_route - everything through router, which is a peer's inner address */
 MUST_CHECK bool tunnel_route(const struct ruleset_if *device, const struct addr *router,
                              const struct addr *source, struct err *err);

@@ -10,8 +10,8 @@
 # The tunnel inside it: gateway 198.18.5.1, agents 198.18.5.3 and .4; 2001:2:0:5::/64 likewise. With plain
 # forwarding the agents reach the gateway without a tunnel.
 #
-# SC2034: read by the scripts. SC2016: the inner shell's.
-# shellcheck disable=SC2034,SC2016
+# SC2034: read by the scripts. SC2016: the inner shell's. SC2153: NS_GW is net.sh's.
+# shellcheck disable=SC2034,SC2016,SC2153
 
 NS_A=$NS_ID-a
 NS_B=$NS_ID-b
@@ -66,10 +66,10 @@ link_start() {
         --inner "$2/24" --router "$ROUTER4" --inner6 "$3/64" --router6 "$ROUTER6" --resolv-conf /etc/resolv.conf \
         2>"$T/link.err"
     LINK_PID=$!
-    retry 10 grep -q 'locked and up' "$T/link.err" && link_check "$1" >>"$T/link.err" 2>&1 || {
+    if ! retry 10 grep -q 'locked and up' "$T/link.err" || ! link_check "$1" >>"$T/link.err" 2>&1; then
         note "$(cat "$T/link.err")"
         return 1
-    }
+    fi
 }
 link_check() { ip netns exec "$1" "$BUILD/fwd" link --check; }
 
