@@ -97,6 +97,10 @@ $(BUILD)/secctl: $(BUILD)/plain/ctl/main.o $(BUILD)/plain/modules.a
 	@$(if $(V),,echo "  LINK    $@")
 	$(if $(V),,@)$(CC) $(HARDEN) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS_ctl)
 
+$(BUILD)/gcc-san/secctl: $(BUILD)/gcc-san/ctl/main.o $(BUILD)/gcc-san/modules.a
+	@$(if $(V),,echo "  LINK    $@")
+	$(if $(V),,@)gcc $(SANFLAGS) -o $@ $^ $(LIBS_ctl)
+
 .PHONY: image-root
 image-root: all
 	proxy-image/rootfs.sh $(BUILD) $(BUILD)/gateway-root.tar

@@ -9,11 +9,40 @@
 #include "ctl/escape.h"
 #include "ctl/json_get.h"
 
-/* Add to the tail; whole lines go from its front when it is full. */
-static void keep_tail(struct build_log *log, const char *text)
+/* Colours and other control sequences of what was built; lines and tabs stay. Returns the new
+ * length. */
+static size_t strip(char *text)
 {
-    size_t len = strlen(text);
+    const char *from = text;
+    char *to = text;
 
+    while (*from) {
+        if (from[0] == '\033' && from[1] == '[') {
+            from += 2 + strspn(from + 2, "0123456789;?");
+            from += *from != '\0';
+        } else if ((unsigned char)*from >= 0x20 || *from == '\n' || *from == '\t') {
+            *to++ = *from++;
+        } else {
+            from++;
+        }
+    }
+    *to = '\0';
+    return (size_t)(to - text);
+}
+
+/* The builder's own remarks, of no use to who looks for an error. */
+static bool is_remark(const char *text)
+{
+    return strncmp(text, " ---> ", 6) == 0 || strncmp(text, "Removing intermediate", 21) == 0;
+}
+
+/* Add to the tail; whole lines go from its front when it is full. */
+static void keep_tail(struct build_log *log, char *text)
+{
+    size_t len = strip(text);
+
+    if (is_remark(text))
+        return;
     if (len > BUILD_TAIL_MAX) {
         text += len - BUILD_TAIL_MAX;
         len = BUILD_TAIL_MAX;
@@ -45,7 +74,7 @@ static void tell(struct build_log *log, bool is_new_step)
         log->told(log, is_new_step, log->arg);
 }
 
-static void take_output(struct build_log *log, const char *text)
+static void take_output(struct build_log *log, char *text)
 {
     bool is_new_step = is_step(text);
 
@@ -93,7 +122,7 @@ static bool take_line(struct build_log *log, const char *text, size_t len, struc
               json_string_or(item, "status", NULL, &status, err) &&
               json_string_or(item, "error", NULL, &error, err);
     if (is_good && stream)
-        take_output(log, stream);
+        take_output(log, cJSON_GetObjectItemCaseSensitive(item, "stream")->valuestring);
     if (is_good && status)
         is_good = take_status(log, item, status, err);
     if (is_good && error)

@@ -196,7 +196,10 @@ int run_agent(struct stack *stack, const struct run_request *request, struct err
     if (prepare(stack, request, has_terminal, &parts, err) && stack_up(stack, err))
         status = run_parts(stack, request, &parts, has_terminal, err);
     clear(&parts);
-    return status < 0 ? EXIT_FAILED : status;
+    if (status < 0)
+        return EXIT_FAILED;
+    err->text[0] = '\0'; /* what was got over on the way is no reason for the agent's status */
+    return status;
 }
 
 static int run_on(struct stack *stack, void *arg, struct err *err)

@@ -64,7 +64,8 @@ static int finish(struct stack *stack, const char *id, enum session_end end, str
     switch (end) {
     case SESSION_ENDED:
         if (!engine_command_status(stack->engine, id, &status, err))
-            status = EXIT_FAILED;
+            return EXIT_FAILED;
+        err->text[0] = '\0'; /* its status needs no reason */
         return status;
     case SESSION_KILLED:
         return 128 + signals_ending();

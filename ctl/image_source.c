@@ -42,6 +42,8 @@ static bool add_prebuilt(const char *top, const char *root_tar, struct image_sou
     char path[FOLDER_PATH_MAX];
 
     source->target = "prebuilt";
+    if (is_there(top, "LICENSE", path) && !tar_add_path(source->context, path, "LICENSE", err))
+        return false;
     return path_join(path, top, "proxy-image/Dockerfile", err) &&
            tar_add_path(source->context, root_tar, "build/" ROOT_TAR, err) &&
            tar_add_path(source->context, path, "proxy-image/Dockerfile", err);

@@ -57,9 +57,13 @@ static enum presence find(const cJSON *object, const char *path, const cJSON **i
 
         if (*item == NULL || cJSON_IsNull(*item))
             return IS_MISSING;
+        if (!cJSON_IsObject(*item) && name == path) {
+            err_set(err, EPROTO, "the whole is %s, expected an object", type_name(*item));
+            return IS_WRONG;
+        }
         if (!cJSON_IsObject(*item)) {
             err_set(err, EPROTO, "field \"%.*s\" is %s, expected an object",
-                    (int)(name > path ? name - path - 1 : 0), path, type_name(*item));
+                    (int)(name - path - 1), path, type_name(*item));
             return IS_WRONG;
         }
         if (len >= sizeof(field)) {
