@@ -5,7 +5,7 @@
 #
 # Every end-to-end script runs twice: with the gateway, and (beside it, but for those with Docker) with plain
 # forwarding in the gateway's place, where its capture check has to find what the gateway kept back (status 42).
-# With "all" the stock kernel's machine, which is slow but not in a hurry, runs beside what is not timed.
+# With "all" the stock kernel's machines, which are slow but not in a hurry, run beside what is not timed.
 # A skipped test has to stand in tests/skips.allowed. Last line: "N passed, N failed".
 # SECONDS_MAX: time for one script (300).
 
@@ -185,27 +185,41 @@ run_scripts() { # FOLDER [SCRIPT...]
     for script; do [ ! -e "$script" ] || run_script "$script"; done
 }
 
-# vm_start [SCRIPT...] - in the background; vm_end: what came of it
+# vm_start [SCRIPT...] - in the background, without SCRIPTs two machines that share the set; vm_end: what came of it
 vm_start() {
+    local -a set halves
+    local i
+
     [ -x tests/vm/run.sh ] || return 0
-    timeout -k 20 3600 tests/vm/run.sh "$@" >"$WORK/vm" 2>&1 &
-    VM=$!
+    halves=("$*")
+    if [ $# -eq 0 ]; then
+        mapfile -t set < <(sed 's/#.*//; /^[[:space:]]*$/d' tests/vm/set)
+        halves=('' '')
+        for i in "${!set[@]}"; do halves[i % 2]+=" ${set[i]}"; done
+    fi
+    for i in "${!halves[@]}"; do
+        # shellcheck disable=SC2086 # paths of ours
+        timeout -k 20 3600 tests/vm/run.sh ${halves[i]} >"$WORK/vm.$i" 2>&1 &
+        VM+=" $!"
+    done
 }
 vm_end() {
-    local status
+    local i=0 pid status
 
-    [ -n "$VM" ] || return 0
-    echo '# tests/vm/run.sh'
-    tail -n +1 -s 0.2 --pid="$VM" -f "$WORK/vm"
-    wait "$VM"
-    status=$?
+    for pid in $VM; do
+        echo '# tests/vm/run.sh'
+        tail -n +1 -s 0.2 --pid="$pid" -f "$WORK/vm.$i"
+        wait "$pid"
+        status=$?
+        if [ "$status" -eq 77 ]; then
+            skipped vm/run.sh vm "$(sed -n 's/^.*# SKIP vm: //p' "$WORK/vm.$i")"
+        else
+            tally vm "$WORK/vm.$i"
+            [ "$status" -eq 0 ] || failed "tests/vm/run.sh: status $status"
+        fi
+        i=$((i + 1))
+    done
     VM=
-    if [ "$status" -eq 77 ]; then
-        skipped vm/run.sh vm "$(sed -n 's/^.*# SKIP vm: //p' "$WORK/vm")"
-        return
-    fi
-    tally vm "$WORK/vm"
-    [ "$status" -eq 0 ] || failed "tests/vm/run.sh: status $status"
 }
 
 # a short one: that it runs, not what it measures, which is for `make bench` on a quiet machine

@@ -70,9 +70,6 @@ check 'segments of 1 byte, post-quantum size' raw $A4 allowed.test --pq --segmen
 check 'denied name: segments of 1 byte, post-quantum size' never_served raw $A4 denied.test --pq --segment 1
 check 'records of 1 byte in segments of 1 byte' raw $A4 allowed.test --record-size 1 --segment 1 --wait 8
 check 'denied name: records of 1 byte in segments of 1 byte' never_served raw $A4 denied.test --record-size 1 --segment 1
-log_mark
-check 'a hello that is never finished is ended' never_served raw $A4 allowed.test --cuts 100 --pause 12 --wait 14
-check_log 'and logged' event=tls verdict=deny reason=hello-timeout
 
 # --- order, by a TCP of our own
 

@@ -18,7 +18,7 @@
 #   BUILD               the programs' folder                              (build)
 #   VM_SECONDS          time-out for the whole run                        (1800)
 #   VM_SCRIPT_SECONDS   time-out for one script                           (600)
-#   VM_MEMORY, VM_CPUS  the guest's size                                  (2G, 2)
+#   VM_MEMORY, VM_CPUS  the guest's size                                  (2G, 1)
 #   VM_KERNEL_PACKAGE   another Debian kernel                             (linux-image-cloud-amd64)
 #   VM_CONSOLE          when set: a file that gets the guest's console
 #   MODE, FAST_MS, BACK_MS, LOG_WAIT, SEGMENT_STEP, KEEP and SECCTL_* are handed on to the scripts, which also see SECCTL_VM=1.
@@ -193,7 +193,7 @@ boot() {
 
     : >"$T/out"
     timeout -k 5 "${VM_SECONDS:-1800}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max \
-        -machine q35,memory-backend=mem -smp "${VM_CPUS:-2}" -m "$memory" -object "memory-backend-memfd,id=mem,size=$memory,share=on" \
+        -machine q35,memory-backend=mem -smp "${VM_CPUS:-1}" -m "$memory" -object "memory-backend-memfd,id=mem,size=$memory,share=on" \
         -nodefaults -no-user-config -no-reboot -nic none -display none -monitor none \
         -kernel "$KERNEL" -initrd "$T/initramfs.cpio" \
         -append 'console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on' \
