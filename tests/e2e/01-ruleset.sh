@@ -3,6 +3,7 @@
 #
 # The ruleset: what is loaded is what is wanted, "fwd check" finds everything that is not, a stopped
 # gateway is closed.
+# shellcheck disable=SC2317 # functions that check calls
 
 . "$(dirname "$0")/../support/e2e.sh"
 e2e_begin

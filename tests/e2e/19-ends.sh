@@ -72,6 +72,7 @@ done
 check 'a hello that does not go on ends' retry 30 is_closed "$NS_IN" dst 203.0.113.10
 check 'after its time' test $(($(now_ms) - begin)) -ge 8000
 both_ends 'a hello that does not go on' 203.0.113.10
+# shellcheck disable=SC2034 # read by check_log
 LOG_MARK=0 # wherever it is
 check_log 'that is logged' event=tls verdict=deny reason=hello-timeout dst=203.0.113.10
 kill "$slow" "${half[@]}" 2>/dev/null

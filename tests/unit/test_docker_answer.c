@@ -133,13 +133,14 @@ static void read_in_steps(size_t step)
 
     for (size_t at = 0; at < sizeof(STREAM) - 1; at += step) {
         size_t len = sizeof(STREAM) - 1 - at < step ? sizeof(STREAM) - 1 - at : step;
-        uint8_t *copy = exact(STREAM + at, len);
+        uint8_t *copy = exact(&STREAM[at], len);
         const uint8_t *bytes = copy;
 
         do {
             assert_true(frames_next(&frames, &bytes, &len, &part, &err));
-            strncat(part.stream == FRAME_OUTPUT ? out : errors, (const char *)part.bytes,
-                    part.len);
+            if (part.len > 0)
+                strncat(part.stream == FRAME_OUTPUT ? out : errors, (const char *)part.bytes,
+                        part.len);
         } while (part.len);
         assert_int_equal(len, 0);
         free(copy);
