@@ -141,19 +141,12 @@ bool links_parse_one(const char *text, size_t len, struct link *link, struct err
 /* "PLACE REST": REST stays in *line. */
 static bool parse_place(struct token *line, size_t *place)
 {
-    struct token number;
-    char text[8];
-    char *end;
-    unsigned long n;
+    struct token word;
+    unsigned long number;
 
-    if (!token_next(line, &number) || number.len >= sizeof(text))
+    if (!token_next(line, &word) || !token_number(word, LINKS_MAX - 1, &number))
         return false;
-    memcpy(text, number.text, number.len);
-    text[number.len] = 0;
-    n = strtoul(text, &end, 10);
-    if (*end || n >= LINKS_MAX)
-        return false;
-    *place = n;
+    *place = number;
     *line = token_trim(*line);
     return true;
 }

@@ -31,6 +31,10 @@ static bool failed(int rc, struct err *err, const char *what, const char *on)
     if (rc == -EOPNOTSUPP && strcmp(on, TUNNEL_DEVICE) == 0)
         return err_set(err, -rc, "%s %s: %s, expected a kernel with VXLAN (module vxlan)", what,
                        on, strerror(-rc));
+    if (rc == -EACCES && strchr(on, ':'))
+        return err_set(err, -rc,
+                       "%s %s: %s, expected sysctl net.ipv6.conf.default.disable_ipv6 to be 0",
+                       what, on, strerror(-rc));
     return err_set(err, -rc, "%s %s: %s", what, on, strerror(-rc));
 }
 

@@ -42,6 +42,7 @@ tunnel_port() { # NAMESPACE INTERFACE ADDRESS
 tunnel_net_up() {
     local ns
 
+    chmod a+x "${T%/*}" # agents are not root, and read what is in $T
     ip -n "$NS_GW" link del gwin || return 1
     for ns in "${NS_MORE[@]}"; do
         mkdir -p "/etc/netns/$ns"

@@ -376,6 +376,161 @@ static void a_rule_that_outgrows_its_limits_is_seen(void **state)
     ruleset_clear(&one);
 }
 
+/* --- the tunnel -------------------------------------------------------------------------- */
+
+static struct link two_links[LINKS_MAX];
+
+static int with_tunnel(void **state)
+{
+    static const char *const texts[] = { "10.1.1.3 10.1.2.3 fd00::3", "10.1.1.4 10.1.2.4" };
+    const struct ruleset_wish wish = { .internal = { 7, TUNNEL_DEVICE },
+                                       .external = { 8, "out0" },
+                                       .underlay = { 9, "under0" },
+                                       .setup = &setup,
+                                       .has_flowtable = true,
+                                       .links = two_links };
+
+    (void)state;
+    memset(two_links, 0, sizeof(two_links));
+    memset(&setup, 0, sizeof(setup));
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(two_links[2 * i].agent, sizeof(two_links[0].agent), "agent%zu", i);
+        if (!link_parse(texts[i], strlen(texts[i]), &two_links[2 * i]))
+            return -1;
+    }
+    return ruleset_gateway(&wish, &rs) ? 0 : -1;
+}
+
+/* The texts of a chain's rules, each followed by "\n". */
+static const char *chain_text(const char *chain)
+{
+    static char text[8192];
+
+    text[0] = 0;
+    for (size_t i = 0; i < rs.nr_rules; i++)
+        if (strcmp(rs.rules[i].chain, chain) == 0)
+            snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s\n",
+                     rs.rules[i].text);
+    return text;
+}
+
+static void each_link_has_a_mark_a_mac_and_addresses(void **state)
+{
+    (void)state;
+    assert_string_equal(chain_text("pair"),
+                        "meta mark == 0x90000001 ether saddr 02:53:0a:01:02:03 ip saddr "
+                        "10.1.2.3/32 return\n"
+                        "meta mark == 0x90000001 ether saddr 02:53:0a:01:02:03 ip6 saddr "
+                        "fd00::3/128 return\n"
+                        "meta mark == 0x90000003 ether saddr 02:53:0a:01:02:04 ip saddr "
+                        "10.1.2.4/32 return\n"
+                        "counter meta mark set 0x70000000\n");
+    assert_string_equal(chain_text("outer"),
+                        "ip saddr 10.1.1.3/32 meta mark set 0x90000001 accept\n"
+                        "ip saddr 10.1.1.4/32 meta mark set 0x90000003 accept\n"
+                        "counter drop\n");
+    assert_string_equal(chain_text("to_link"), "ip daddr 10.1.1.3/32 accept\n"
+                                               "ip daddr 10.1.1.4/32 accept\ncounter drop\n");
+}
+
+static void what_comes_out_of_the_tunnel_is_compared_before_all_else(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < rs.nr_chains; i++)
+        if (rs.chains[i].type && rs.chains[i].hook == NF_INET_PRE_ROUTING &&
+            strcmp(rs.chains[i].name, "tunnel") != 0)
+            assert_true(rs.chains[i].priority > ruleset_chain(&rs, "tunnel")->priority);
+    assert_non_null(strstr(chain_text("tunnel"), "iif \"sec0\" jump pair\n"
+                                                 "iif \"sec0\" meta mark == 0x70000000 goto "
+                                                 "spoofed\n"));
+    /* and before the flowtable */
+    assert_ptr_equal(strstr(chain_text("detour"), "iif \"sec0\" jump pair\n"),
+                     chain_text("detour"));
+}
+
+static void the_underlay_carries_the_tunnel_and_nothing_else(void **state)
+{
+    static const char *const chains[] = { "input", "output" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(chains); i++) {
+        const char *text = chain_text(chains[i]);
+        const char *tunnel = strstr(text, "udp dport 4789 goto ");
+        const char *drop = strstr(text, i == 0 ? "iif \"under0\" counter drop"
+                                               : "oif \"under0\" counter drop");
+
+        assert_non_null(tunnel);
+        assert_non_null(drop);
+        assert_true(tunnel < drop);
+        assert_null(strstr(drop + 20, "under0"));
+    }
+}
+
+static void other_links_change_the_variable_chains_alone(void **state)
+{
+    struct nft_batch batch;
+    size_t nr = 0;
+
+    (void)state;
+    assert_true(nft_batch_init(&batch));
+    nft_batch_relink(&batch, &rs);
+    assert_false(batch.is_broken);
+    for (size_t i = 0; i < rs.nr_chains; i++)
+        nr += ruleset_is_variable(rs.chains[i].name);
+    for (size_t i = 0; i < rs.nr_rules; i++)
+        nr += ruleset_is_variable(rs.rules[i].chain);
+    assert_int_equal(batch.nr_messages, nr);
+    for (size_t i = 0; i < batch.nr_messages; i++)
+        assert_null(strstr(batch.messages[i].what, "table"));
+    nft_batch_clear(&batch);
+}
+
+static void the_lock_lets_out_the_own_address_and_what_the_tunnel_marked(void **state)
+{
+    static const struct ruleset_lock lock = {
+        .underlay = { 3, "eth0" },
+        .outer = { ADDR_V4, { 10, 1, 1, 3 } },
+        .gateway = { ADDR_V4, { 10, 1, 1, 1 } },
+        .inner = { { ADDR_V4, { 10, 1, 2, 3 } } },
+    };
+    size_t nr = 0;
+
+    (void)state;
+    assert_true(ruleset_lock_rules(&lock, &rs));
+    assert_string_equal(
+        chain_text("last"),
+        "oif \"lo\" accept\n"
+        "oifname \"sec0\" ip saddr 10.1.2.3/32 meta mark set 0x5ec70001 accept\n"
+        "oifname \"sec0\" counter drop\n"
+        "oif \"eth0\" meta mark == 0x5ec70001 ip saddr 10.1.1.3/32 ip daddr 10.1.1.1/32 udp "
+        "sport 4789 udp dport 4789 accept\n"
+        "counter drop\n");
+    assert_int_equal(strncmp(chain_text("output"), "ip daddr 127.0.0.11/32", 22), 0);
+    assert_true(ruleset_chain(&rs, "early")->priority < -100); /* before Docker's NAT */
+    for (size_t i = 0; i < rs.nr_chains; i++)
+        nr += rs.chains[i].policy == NF_DROP;
+    assert_int_equal(nr, rs.nr_chains - 1); /* "early" only refuses */
+}
+
+static void root_may_ask_on_port_53_only_for_dockers_resolver(void **state)
+{
+    struct ruleset_wish wish = { .internal = { 7, "in0" },
+                                 .external = { 8, "out0" },
+                                 .setup = &setup };
+
+    (void)state;
+    assert_true(ruleset_gateway(&wish, &rs));
+    assert_string_equal(chain_text("docker"), "");
+    ruleset_clear(&rs);
+    wish.asks_docker = true;
+    assert_true(ruleset_gateway(&wish, &rs));
+    assert_string_equal(chain_text("docker"), "udp dport 53 accept\ntcp dport 53 accept\n");
+    assert_non_null(
+        strstr(chain_text("output"), "oif \"out0\" meta skuid 0 udp dport 53 jump docker\n"));
+}
+
+#define WITH_TUNNEL(test) cmocka_unit_test_setup_teardown(test, with_tunnel, clear)
+
 int main(void)
 {
 #define NATIVE(test) cmocka_unit_test_setup_teardown(test, native, clear)
@@ -402,6 +557,13 @@ int main(void)
         cmocka_unit_test_teardown(the_most_sources_fit_too, clear),
         cmocka_unit_test_teardown(the_closed_ruleset_lets_only_loopback_through, clear),
         cmocka_unit_test(a_rule_that_outgrows_its_limits_is_seen),
+        WITH_TUNNEL(each_link_has_a_mark_a_mac_and_addresses),
+        WITH_TUNNEL(what_comes_out_of_the_tunnel_is_compared_before_all_else),
+        WITH_TUNNEL(the_underlay_carries_the_tunnel_and_nothing_else),
+        WITH_TUNNEL(other_links_change_the_variable_chains_alone),
+        cmocka_unit_test_teardown(the_lock_lets_out_the_own_address_and_what_the_tunnel_marked,
+                                  clear),
+        cmocka_unit_test_teardown(root_may_ask_on_port_53_only_for_dockers_resolver, clear),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
