@@ -209,6 +209,18 @@ static bool write_resolv_conf(const struct link_wish *wish, struct err *err)
            err_set(err, errno, "write %s: %s", wish->resolv_conf, strerror(errno));
 }
 
+/* A lock that nothing fits, for want of an underlay. */
+static void lock_for_good(void)
+{
+    const struct ruleset_lock nothing = { .underlay = { 0, "none" },
+                                          .outer.family = ADDR_V4,
+                                          .gateway.family = ADDR_V4 };
+    struct err err = { 0 };
+
+    if (!lock_namespace(&nothing, &err))
+        log_error("event=link detail=\"%s\"", err.text);
+}
+
 static bool set_up(const struct link_wish *wish, struct err *err)
 {
     struct ruleset_if device;
@@ -216,9 +228,12 @@ static bool set_up(const struct link_wish *wish, struct err *err)
     struct tunnel_end end;
     struct link peer;
 
-    if (!find_ends(wish, &end, &peer, &lock, err) || !lock_namespace(&lock, err) ||
-        !tunnel_make(&end, &device, err) || !tunnel_add_peer(&device, &peer, err) ||
-        !tunnel_up(&device, err))
+    if (!find_ends(wish, &end, &peer, &lock, err)) {
+        lock_for_good();
+        return false;
+    }
+    if (!lock_namespace(&lock, err) || !tunnel_make(&end, &device, err) ||
+        !tunnel_add_peer(&device, &peer, err) || !tunnel_up(&device, err))
         return false;
     for (size_t i = 0; i < wish->nr_inner; i++)
         if (!tunnel_route(&device, &wish->router[i], &wish->inner[i].addr, err))

@@ -58,6 +58,27 @@ done
 fails 'fwd version takes no argument' 2 'fwd: version: "x", expected no argument' "$FWD" version x
 fails 'fwd load: a file' 2 'argument "f", expected "-"' "$FWD" load f
 fails 'fwd load: nothing' 2 '0 arguments, expected "-"' "$FWD" load
+for command in link attach detach status log probe; do
+    check_has "fwd $command --help says what it takes" "fwd $command" "$FWD" $command --help
+    fails "fwd $command: an unknown option" 2 "fwd: $command: unknown option \"--bogus\", expected " "$FWD" $command --bogus
+done
+fails 'fwd attach: too little' 2 'fwd: attach: 2 arguments, expected NAME OUTER INNER4 [INNER6]' "$FWD" attach a 10.1.1.3
+fails 'fwd attach: a bad name' 2 'bad agent name "A", expected 1 to 63' "$FWD" attach A 10.1.1.3 10.1.2.3
+fails 'fwd attach: a bad address' 2 'link a: "10.1.1.3 10.1.2", expected OUTER INNER4' "$FWD" attach a 10.1.1.3 10.1.2
+fails 'fwd detach: nothing' 2 'no name, or more than one, expected NAME' "$FWD" detach
+fails 'fwd detach: a bad name' 2 'bad name, expected NAME' "$FWD" detach ../x
+fails 'fwd status: an argument' 2 'argument "x", expected options only' "$FWD" status x
+fails 'fwd log: no lines' 2 'log: -n "0", expected a number of lines from 1' "$FWD" log -n 0
+fails 'fwd log: no time' 2 'log: --since "soon", expected a time such as 2026' "$FWD" log --since soon
+fails 'fwd log: no file' 1 "read verdict log $T/none: No such file" "$FWD" log --file "$T/none"
+fails 'fwd probe: an argument' 2 'fwd: probe: "x", expected no argument' "$FWD" probe x
+fails 'fwd link: nothing' 2 'no --gateway, expected --gateway, --inner and --router' "$FWD" link
+fails 'fwd link: no size' 2 '--inner "10.1.2.3", expected an address such as' \
+    "$FWD" link --gateway 10.1.1.1 --inner 10.1.2.3 --router 10.1.2.1
+fails 'fwd gateway: a setting that is none' 1 '--set:1:1: unknown key "intrenal", expected "internal"?' \
+    "$FWD" gateway --set intrenal=eth0
+fails 'fwd gateway: a tunnel without addresses' 1 'expected tunnel.address = ADDRESS/BITS in it' \
+    "$FWD" gateway --set internal=a --set external=auto --set tunnel=vxlan
 check_has 'sni-filter live --help' '--internal IFINDEX' "$FILTER" live --help
 check_has 'sni-filter --read --help' '--allowlist FILE' "$FILTER" --read --help
 fails 'sni-filter live by hand' 2 'started by fwd' "$FILTER" live
@@ -123,6 +144,20 @@ untouched 'a log that cannot be written' 1 "open verdict log $T/none/log: No suc
 conf state "$T/none"
 untouched 'a state directory that is not there' 1 "open state directory $T/none: No such file or directory, expected a directory" \
     "$FWD" gateway --config "$T/conf"
+fails 'fwd link: no way to the gateway' 1 'find the way to 10.1.1.1: no interface' \
+    ip netns exec "$NS" "$FWD" link --gateway 10.1.1.1 --inner 10.1.2.3/24 --router 10.1.2.1
+check_has 'it leaves the namespace locked' 'policy drop' ip netns exec "$NS" nft list chain inet secctl last
+fails 'fwd link --check: there is none' 1 'find the link of this network namespace' ip netns exec "$NS" "$FWD" link --check
+fails 'fwd link: no such user' 1 'find user "nobody-here"' ip netns exec "$NS" "$FWD" link --gateway 198.18.0.9 \
+    --inner 10.1.2.3/24 --router 10.1.2.1 --user nobody-here
+check_has 'it leaves the namespace locked too' 'policy drop' ip netns exec "$NS" nft list chain inet secctl last
+check_has 'but everything is set up' 'the lock and the tunnel are' ip netns exec "$NS" "$FWD" link --check
+ip netns exec "$NS" nft flush ruleset
+ip -n "$NS" link del sec0
+check_has 'fwd probe says what the kernel can do' '"nftables":true' ip netns exec "$NS" "$FWD" probe
+OUT=$(ip netns exec "$NS" nft list ruleset; ip -n "$NS" link show sec0 2>&1)
+[ "$OUT" = 'Device "sec0" does not exist.' ]
+result $? 'and leaves nothing behind'
 conf user nobody-here
 untouched 'an unknown user' 1 'find user "nobody-here": no such user' "$FWD" gateway --config "$T/conf"
 conf user 0
