@@ -25,7 +25,7 @@ LDHARDEN = -pie -Wl,-z,relro,-z,now
 LIBS_common = $(shell pkg-config --libs libcrypto libidn2 libpsl 2>/dev/null)
 LIBS_fwd    = $(LIBS_common) $(shell pkg-config --libs libnftnl libmnl 2>/dev/null)
 LIBS_filter = $(LIBS_common) $(shell pkg-config --libs libmnl libnftnl libnetfilter_queue libseccomp libcap-ng libpcap 2>/dev/null)
-LIBS_ctl    = $(LIBS_common) $(shell pkg-config --libs libcjson libcurl libssl libarchive 2>/dev/null)
+LIBS_ctl    = $(LIBS_common) $(shell pkg-config --libs libcjson libcurl libssl libarchive 2>/dev/null) -lpthread
 LIBS_test   = $(sort $(LIBS_fwd) $(LIBS_filter) $(LIBS_ctl)) -lcmocka -lpthread
 
 MODULES := $(filter-out %/main.c,$(wildcard common/*.c fwd/*.c sni-filter/*.c ctl/*.c tests/support/*.c))

@@ -84,6 +84,22 @@ struct engine *engine_open(struct err *err)
     return NULL;
 }
 
+struct engine *engine_clone(const struct engine *engine, struct err *err)
+{
+    struct engine *clone = calloc(1, sizeof(*clone));
+
+    if (clone == NULL) {
+        err_set(err, ENOMEM, "out of memory");
+        return NULL;
+    }
+    clone->api = engine->api;
+    clone->http = http_new(http_host(engine->http), err);
+    if (clone->http)
+        return clone;
+    free(clone);
+    return NULL;
+}
+
 void engine_close(struct engine *engine)
 {
     if (engine == NULL)

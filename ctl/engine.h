@@ -27,6 +27,9 @@ struct engine;
 struct engine *engine_open(struct err *err);
 void engine_close(struct engine *engine);
 
+/** engine_clone - the same engine on a connection of its own, for another thread. Given. */
+struct engine *engine_clone(const struct engine *engine, struct err *err);
+
 /** engine_name - "unix:///var/run/docker.sock", for messages */
 const char *engine_name(const struct engine *engine);
 

@@ -213,8 +213,9 @@ bool stack_ask(struct stack *stack, const char *id, const char *const *argv, cha
 }
 
 /* Returns false with *err when the container will not become ready: it ended, or starts over.
- */
-static bool look_alive(struct stack *stack, const char *id, const char *what, struct err *err)
+ * *restarts: how often it had when we first looked, -1 before that. */
+static bool look_alive(struct stack *stack, const char *id, const char *what, int64_t *restarts,
+                       struct err *err)
 {
     cJSON *answer = engine_inspect_container(stack->engine, id, err);
     int64_t nr_restarts = 0, status = 0;
@@ -226,7 +227,9 @@ static bool look_alive(struct stack *stack, const char *id, const char *what, st
               json_integer_or(answer, "State/ExitCode", 0, &status, err) &&
               json_integer_or(answer, "RestartCount", 0, &nr_restarts, err);
     cJSON_Delete(answer);
-    if (!is_good || (is_running && !is_restarting && nr_restarts == 0))
+    if (*restarts < 0)
+        *restarts = nr_restarts;
+    if (!is_good || (is_running && !is_restarting && nr_restarts == *restarts))
         return is_good;
     stack_last_words(stack, id, words, sizeof(words));
     return err_set(err, EIO, "%s ended with status %d%s%s", what, (int)status,
@@ -237,6 +240,7 @@ bool stack_wait_ready(struct stack *stack, const char *id, const char *what,
                       const char *const *argv, struct err *err)
 {
     uint64_t end_ms = stack_now_ms() + READY_MS;
+    int64_t restarts = -1;
     struct err why;
     int status;
 
@@ -245,7 +249,7 @@ bool stack_wait_ready(struct stack *stack, const char *id, const char *what,
             *err = why;
             return false;
         }
-        if (!look_alive(stack, id, what, err))
+        if (!look_alive(stack, id, what, &restarts, err))
             return false;
         if (stack_now_ms() > end_ms)
             return err_set(err, ETIMEDOUT, "%s is not ready after %d s: %.300s", what,

@@ -19,6 +19,7 @@ struct stack {
     const struct settings *settings;
     struct stack_list list; /* as of the last stack_refresh() */
     char owner[OWNER_TEXT_MAX];
+    bool is_unverified; /* the gateway runs, stack_verify() has not looked at it */
 };
 
 /** stack_open - find the engine and what is there of the stack. stack_close() also after a
@@ -34,9 +35,15 @@ MUST_CHECK bool stack_refresh(struct stack *stack, struct err *err);
  * stack_up - what is missing is made, what differs is replaced, what is left over is removed:
  * after it the gateway forwards by the policy of the home folder
  *
- * Safe to run in several processes at once. A line on stderr when it takes long.
+ * Safe to run in several processes at once. A line on stderr when it takes long. A gateway that
+ * was there before has yet to be looked at by stack_verify(), which stack_run_link() does
+ * beside its own work.
  */
 MUST_CHECK bool stack_up(struct stack *stack, struct err *err);
+
+/** stack_verify - does the running gateway work, by the home folder's policy, for the links
+ * that are there? Makes it so. */
+MUST_CHECK bool stack_verify(struct stack *stack, struct err *err);
 
 /** stack_network_ensure - the network exists, as it should be; one that differs and that nobody
  * is on is made anew */

@@ -10,6 +10,7 @@
 
 #include "ctl/signals.h"
 #include "ctl/stack.h"
+#include "ctl/stack_task.h"
 
 #define YOUNG_S 600 /* what another machine's secctl may still be making */
 
@@ -146,17 +147,30 @@ static bool claim(struct stack *stack, const char *name, struct stack_run *run, 
     }
 }
 
+/* What concerns the gateway, while the link starts. */
+static bool gateway_part(struct stack *stack, void *arg, struct err *err)
+{
+    const struct stack_run *run = arg;
+
+    return (!stack->is_unverified || (stack_refresh(stack, err) && stack_verify(stack, err))) &&
+           stack_attach(stack, run->agent, run->n, err);
+}
+
 static bool link_up(struct stack *stack, struct stack_run *run, struct err *err)
 {
     static const char *const check[] = { STACK_FWD, "link", "--check", NULL };
+    struct stack_task task;
+    struct err why = { 0 };
     char what[96];
+    bool is_good, is_attached;
 
     snprintf(what, sizeof(what), "the link of agent %s", run->agent);
-    if (!stack_start(stack, run->link_id, err))
-        return false;
     run->is_attached = true; /* from here on it may be */
-    return stack_attach(stack, run->agent, run->n, err) &&
-           stack_wait_ready(stack, run->link_id, what, check, err);
+    stack_task_begin(&task, stack, gateway_part, run);
+    is_good = stack_start(stack, run->link_id, err);
+    is_attached = stack_task_end(&task, is_good ? err : &why);
+    stack->is_unverified = false;
+    return is_good && is_attached && stack_wait_ready(stack, run->link_id, what, check, err);
 }
 
 /* Two with the same --name at once: the one in the lower slot stays. */
@@ -184,23 +198,29 @@ bool stack_run_link(struct stack *stack, const char *name, struct stack_run *run
     return false;
 }
 
+static bool detach_part(struct stack *stack, void *arg, struct err *err)
+{
+    const struct stack_run *run = arg;
+
+    /* a gateway that is gone has nothing to forget */
+    return !run->is_attached || stack_detach(stack, run->agent, err) || err->code == ENOENT ||
+           err->code == EEXIST;
+}
+
 bool stack_run_end(struct stack *stack, struct stack_run *run, struct err *err)
 {
+    struct stack_task task;
     struct err why;
     bool is_good = true;
 
     signals_hold(true);
+    stack_task_begin(&task, stack, detach_part, run);
     if (run->agent_id[0] && !stack_remove(stack, run->agent_id, err))
         is_good = false;
     if (run->link_id[0] && !stack_remove(stack, run->link_id, is_good ? err : &why))
         is_good = false;
-    /* a gateway that is gone has nothing to forget */
-    if (run->is_attached && !stack_detach(stack, run->agent, &why) && why.code != ENOENT &&
-        why.code != EEXIST) {
-        if (is_good)
-            *err = why;
+    if (!stack_task_end(&task, is_good ? err : &why))
         is_good = false;
-    }
     signals_hold(false);
     memset(run, 0, sizeof(*run));
     return is_good;

@@ -266,9 +266,8 @@ static enum step gateway_replace(struct stack *stack, const struct stack_contain
     return stack_remove(stack, gateway->id, err) ? STEP_AGAIN : STEP_FAILED;
 }
 
-/* It runs and is the right one: does it work, and by this policy? */
-static enum step gateway_use(struct stack *stack, const struct stack_container *gateway,
-                             struct wanted *wanted, struct err *err)
+static bool verify(struct stack *stack, const struct stack_container *gateway,
+                   const struct stack_policy *policy, struct err *err)
 {
     struct stack_state state;
     bool is_good = stack_state_ask(stack, gateway->id, &state, err);
@@ -276,14 +275,30 @@ static enum step gateway_use(struct stack *stack, const struct stack_container *
     if (!is_good) { /* it may be on its way up, or another secctl is putting it there */
         if (err->code == EINTR ||
             !stack_wait_ready(stack, gateway->id, "the gateway", check_command, err))
-            return STEP_FAILED;
+            return false;
         is_good = stack_state_ask(stack, gateway->id, &state, err);
     }
-    if (is_good && strcmp(state.policy_id, wanted->policy.id) != 0)
-        is_good = stack_policy_load(stack, &wanted->policy, err);
+    if (is_good && strcmp(state.policy_id, policy->id) != 0)
+        is_good = stack_policy_load(stack, policy, err);
     is_good = is_good && stack_state_repair(stack, &state, err);
     stack_state_clear(&state);
-    return is_good ? STEP_DONE : STEP_FAILED;
+    return is_good;
+}
+
+bool stack_verify(struct stack *stack, struct err *err)
+{
+    const struct stack_container *gateway = stack_list_find(&stack->list, STACK_GATEWAY);
+    struct stack_policy policy;
+    bool is_good;
+
+    if (gateway == NULL)
+        return err_set(err, ENOENT, "the gateway is gone");
+    is_good =
+        stack_policy_read(stack->settings, engine_is_local(stack->engine), &policy, err) &&
+        verify(stack, gateway, &policy, err);
+    stack_policy_clear(&policy);
+    stack->is_unverified = false;
+    return is_good;
 }
 
 static enum step gateway_step(struct stack *stack, struct wanted *wanted, struct err *err)
@@ -307,8 +322,10 @@ static enum step gateway_step(struct stack *stack, struct wanted *wanted, struct
     if (strcmp(gateway->state, "dead") == 0 || !gateway->has_external ||
         strcmp(gateway->state, "paused") == 0)
         return gateway_replace(stack, gateway, "it is not as it should be", err);
-    if (gateway->is_running)
-        return gateway_use(stack, gateway, wanted, err);
+    if (gateway->is_running) {
+        stack->is_unverified = true;
+        return STEP_DONE;
+    }
     if (strcmp(gateway->state, "restarting") == 0)
         return gateway_replace(stack, gateway, "it keeps ending", err);
     return stack_start(stack, gateway->id, err) ? STEP_AGAIN : STEP_FAILED;
