@@ -107,7 +107,7 @@ image-root: all
 
 .PHONY: start images base-image
 # the command as it was typed
-start: export CMD := $(value CMD)
+start: export START_CMD := $(value CMD)
 start:
 	@compose/start.sh
 images: image-root

@@ -4,7 +4,7 @@
 # start.sh - from a fresh clone to an agent behind the gateway: installs what is missing (on a terminal it lists
 # that and asks once), builds programs and images, runs "secctl start". "make start" calls it.
 #
-# CMD: a shell command to run in the agent's place.
+# START_CMD: a shell command to run in the agent's place.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -90,7 +90,7 @@ if [ -n "$base" ] || needs_base; then
     as_root "$here/base-image.sh"
 fi
 "$here/images.sh"
-if [ -n "${CMD:-}" ]; then
-    exec "$SECCTL" start -- sh -c "$CMD"
+if [ -n "${START_CMD:-}" ]; then
+    exec "$SECCTL" start -- sh -c "$START_CMD"
 fi
 exec "$SECCTL" start

@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The core on the other engines, with bridge-nf-call-iptables at 1 and at 0.
+# no counter-check: the scripts that it runs have theirs
+
+cd "$(dirname "$0")" || exit 1
+status=0
+
+# on ENGINE NF_CALL SCRIPT...
+on() {
+    local engine=$1 nf=$2 script
+
+    shift 2
+    for script; do
+        ENGINE=$engine NF_CALL=$nf "./$script" 2>&1 | sed -E "s/^(ok|not ok) - /&$engine, nf-call $nf: ${script%%.sh}: /"
+        [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
+    done
+}
+
+on system 0 10-stack.sh
+on trixie 1 10-stack.sh 11-seccomp.sh
+on sid 0 10-stack.sh 11-seccomp.sh
+on sid 1 21-compose.sh
+exit "$status"
