@@ -7,16 +7,17 @@
 #include "ctl/escape.h"
 #include "ctl/json_get.h"
 #include "ctl/json_make.h"
-#include "ctl/policy_hand.h"
 #include "ctl/signals.h"
+#include "ctl/stack_spec.h"
 #include "ctl/tar_read.h"
 
+#define LOG_FILE    LOG_FOLDER "/verdicts.log"
 #define MESSAGE_MAX 300
 
 bool log_source_gateway(struct engine *engine, bool is_following, const char *since,
                         http_sink *sink, void *arg, struct err *err)
 {
-    const char *argv[6] = { "/usr/sbin/fwd", "log" };
+    const char *argv[6] = { STACK_FWD, "log" };
     struct engine_output output;
     char message[MESSAGE_MAX];
     size_t nr = 2;
@@ -28,7 +29,7 @@ bool log_source_gateway(struct engine *engine, bool is_following, const char *si
         argv[nr++] = "--since";
         argv[nr++] = since;
     }
-    if (!engine_exec_follow(engine, POLICY_GATEWAY, argv, sink, arg, &output, err))
+    if (!engine_exec_follow(engine, STACK_GATEWAY, argv, sink, arg, &output, err))
         return false;
     /* the gateway's end ends one that follows too, without a word */
     is_good = output.status == 0 || (is_following && output.errors[0] == '\0');
@@ -86,7 +87,7 @@ static cJSON *make_body(const char *image, struct err *err)
     json_put(&make, host, "NetworkMode", "none");
     mount = json_make_object(&make, json_make_array(&make, host, "Mounts"), NULL);
     json_put(&make, mount, "Type", "volume");
-    json_put(&make, mount, "Source", LOG_VOLUME);
+    json_put(&make, mount, "Source", VOLUME_LOG);
     json_put(&make, mount, "Target", LOG_FOLDER);
     json_put_bool(&make, mount, "ReadOnly", true);
     return json_finish(&make, body, err);
@@ -105,7 +106,7 @@ static bool create(struct engine *engine, const char *image, cJSON **answer, con
     cJSON_Delete(body);
     if (!is_good && err->code == ENOENT)
         return err_set(err, ENOENT,
-                       "the log is in volume " LOG_VOLUME
+                       "the log is in volume " VOLUME_LOG
                        ", and image %.200s, which it is read with, is not there, expected it "
                        "from \"secctl build\"",
                        image);
@@ -131,11 +132,11 @@ bool log_source_volume(struct engine *engine, const char *image, http_sink *sink
     bool is_good;
 
     /* a container that names a volume would make it */
-    if (!engine_call(engine, "GET", "/volumes/" LOG_VOLUME, NULL, NULL, err,
+    if (!engine_call(engine, "GET", "/volumes/" VOLUME_LOG, NULL, NULL, err,
                      "the log's volume")) {
         if (err->code == ENOENT)
             err_set(err, ENOENT,
-                    "there is no log: no gateway is running, and no volume " LOG_VOLUME
+                    "there is no log: no gateway is running, and no volume " VOLUME_LOG
                     " is there, expected one after the first \"secctl start\"");
         return false;
     }

@@ -12,10 +12,6 @@
 #include "ctl/engine.h"
 #include "ctl/http.h"
 
-#define LOG_VOLUME "claude-secure-log"
-#define LOG_FOLDER "/var/log/secctl"
-#define LOG_FILE   LOG_FOLDER "/verdicts.log"
-
 /**
  * log_source_gateway - the records that the running gateway has
  *

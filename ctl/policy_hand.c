@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ctl/escape.h"
+#include "ctl/stack_spec.h"
 
 #define WHOLE       "%% whole\n"
 #define RESOLV_CONF "%% resolv.conf\n"
@@ -48,12 +49,12 @@ char *policy_hand_text(const struct policy_dir *dir, const char *resolv_conf, si
 enum policy_hand policy_hand_over(struct engine *engine, const char *text, size_t len,
                                   char answer[POLICY_ANSWER_MAX], struct err *err)
 {
-    static const char *const argv[] = { "/usr/sbin/fwd", "load", "-", NULL };
+    static const char *const argv[] = { STACK_FWD, "load", "-", NULL };
     struct engine_output output;
     enum policy_hand hand = HAND_REFUSED;
 
     answer[0] = '\0';
-    if (!engine_exec(engine, POLICY_GATEWAY, argv, text, len, &output, err))
+    if (!engine_exec(engine, STACK_GATEWAY, argv, text, len, &output, err))
         return err->code == ENOENT || err->code == EEXIST ? HAND_ABSENT : HAND_UNKNOWN;
     if (output.status == 0) {
         escape_line(output.out, answer, POLICY_ANSWER_MAX);

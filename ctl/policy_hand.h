@@ -15,7 +15,6 @@
 #include "common/policy.h"
 #include "ctl/engine.h"
 
-#define POLICY_GATEWAY    "claude-secure-gateway-1"
 #define POLICY_ANSWER_MAX 1024
 
 /**
