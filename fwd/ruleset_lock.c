@@ -11,6 +11,10 @@
  * tunnel sets it, VXLAN leaves it on the packet around, and without CAP_NET_ADMIN no program
  * can set it. What is refused is told at once, as far as a rule can.
  *
+ * The device's socket takes packets from loopback too: what a program sends there would come
+ * out of the tunnel's device as a frame from anybody, with headers that no unprivileged program
+ * may otherwise make. So nothing goes to its port on loopback.
+ *
  * Docker's resolver at 127.0.0.11 is reached through a NAT rule on loopback: it is refused
  * before that (priority -310) and after it, and asked for no packet back.
  */
@@ -63,6 +67,10 @@ static void add_input(const struct ruleset_lock *lock, struct ruleset *rs)
     rule_drop(rule);
     rule = ruleset_rule(rs, CHAIN_INPUT);
     rule_iif(rule, &loopback);
+    rule_dport(rule, IPPROTO_UDP, TUNNEL_PORT);
+    rule_drop(rule);
+    rule = ruleset_rule(rs, CHAIN_INPUT);
+    rule_iif(rule, &loopback);
     rule_accept(rule);
     for (size_t i = 0; i < ARRAY_LEN(lock->inner); i++) {
         if (lock->inner[i].family == ADDR_NONE)
@@ -111,6 +119,8 @@ static void add_ways_out(const struct ruleset_lock *lock, struct ruleset *rs, co
 
 bool ruleset_lock_rules(const struct ruleset_lock *lock, struct ruleset *rs)
 {
+    struct rule *rule;
+
     memset(rs, 0, sizeof(*rs));
     ruleset_base(rs, CHAIN_EARLY, "filter", NF_INET_LOCAL_OUT, -310, NF_ACCEPT);
     add_refusal(rs, CHAIN_EARLY, &docker_resolver);
@@ -119,6 +129,11 @@ bool ruleset_lock_rules(const struct ruleset_lock *lock, struct ruleset *rs)
     rule_drop(ruleset_rule(rs, "forward"));
     ruleset_base(rs, CHAIN_OUTPUT, "filter", NF_INET_LOCAL_OUT, 0, NF_DROP);
     add_refusal(rs, CHAIN_OUTPUT, &docker_resolver);
+    rule = ruleset_rule(rs, CHAIN_OUTPUT);
+    rule_oif(rule, &loopback);
+    rule_dport(rule, IPPROTO_UDP, TUNNEL_PORT);
+    rule_counter(rule);
+    rule_reject_prohibited(rule);
     add_ways_out(lock, rs, CHAIN_OUTPUT, false);
     add_refusal(rs, CHAIN_OUTPUT, NULL);
     ruleset_base(rs, CHAIN_LAST, "filter", NF_INET_POST_ROUTING, 300, NF_DROP);
