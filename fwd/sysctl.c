@@ -125,6 +125,9 @@ bool sysctl_prepare(const struct ruleset_if *internal, const struct ruleset_if *
         { "net/ipv4/conf/all/accept_redirects", "0", WISH },
         { "net/ipv4/conf/all/accept_source_route", "0", WISH },
         { "net/ipv6/conf/all/accept_redirects", "0", WISH },
+        /* Else only the first six UDP packets are refused at once, then one a second. */
+        { "net/ipv4/icmp_ratelimit", "0", WISH },
+        { "net/ipv6/icmp/ratelimit", "0", WISH },
     };
     static const struct sysctl of_each[] = {
         { "net/ipv4/conf/%s/send_redirects", "0", WISH },
