@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# What an agent's programs try, and what a neighbour does: all of it fails at once, and nobody hears of it but the log.
+# With bridged packets seen by the rules for routed ones, then a part of it without.
+
+. "$(dirname "$0")/../support/attacks.sh"
+
+stack_begin <<'POLICY'
+www.allowed.test
+POLICY
+expect_allowed www.allowed.test 203.0.113.11
+attacks_up
+attacks_whole
+nf_call 0
+note 'bridge-nf-call-iptables 0'
+attacks_core
+attacks_end
