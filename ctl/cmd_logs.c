@@ -160,7 +160,7 @@ static void tell(char told[sizeof(((struct err *)0)->text)], const char *text)
     if (strcmp(told, text) != 0)
         fprintf(stderr, "secctl: logs: waiting for the gateway%s%s\n", text[0] ? ": " : "",
                 text);
-    strcpy(told, text);
+    memcpy(told, text, strlen(text) + 1);
 }
 
 static bool is_output_gone(void)
@@ -180,7 +180,7 @@ static void follow(struct logs *logs, struct err *err)
 
         log_lines_restart(&view->lines);
         if (log_source_gateway(logs->engine, true, since, log_view_take, view, err))
-            strcpy(told, "-");
+            memcpy(told, "-", 2);
         else if (err->code == EINTR || is_output_gone())
             return;
         else

@@ -96,14 +96,13 @@ static void check_resolver(struct doctor *doctor)
 {
     struct resolver *resolver = calloc(1, sizeof(*resolver));
     char servers[RESOLVER_TEXT_MAX];
-    size_t used = 0;
 
     if (resolver == NULL)
         return;
     resolver_choose("", !doctor->engine || engine_is_local(doctor->engine), resolver);
-    for (const char *p = resolver->text; *p; p++)
-        servers[used++] = *p == '\n' ? (p[1] ? ',' : '\0') : *p;
-    servers[used] = '\0';
+    memcpy(servers, resolver->text, sizeof(servers));
+    for (char *end; (end = strchr(servers, '\n')) != NULL;)
+        *end = end[1] ? ',' : '\0';
     if (resolver->kind == RESOLVER_FOLDER)
         doctor_add(doctor, FINDING_OK, "resolver", "", "%.200s is followed (%.150s)",
                    resolver->folder, servers);

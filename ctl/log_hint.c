@@ -63,6 +63,8 @@ void log_hint_text(const struct log_hint *hint, const char *agent, char out[LOG_
             if (!is_shown[i] &&
                 (most == LOG_HINT_NAMES || hint->names[i].count > hint->names[most].count))
                 most = i;
+        if (most == LOG_HINT_NAMES)
+            break;
         is_shown[most] = true;
         name = &hint->names[most];
         used += (size_t)snprintf(out + used, LOG_HINT_MAX - used,

@@ -13,7 +13,7 @@
 
 #define LOG_HINT_NAMES 256 /* names that are counted; later ones are left out */
 #define LOG_HINT_SHOWN 3
-#define LOG_HINT_MAX   (LOG_HINT_SHOWN * (HOSTNAME_MAX + 160))
+#define LOG_HINT_MAX   ((size_t)LOG_HINT_SHOWN * (HOSTNAME_MAX + 160))
 
 struct log_hint {
     struct log_hint_name {

@@ -31,7 +31,7 @@ static size_t width_of(const struct log_table *table)
 static void cut(char *text, size_t width)
 {
     if (strlen(text) > width)
-        strcpy(text + (width > 3 ? width - 3 : 0), width > 3 ? "..." : "");
+        memcpy(text + (width > 3 ? width - 3 : 0), width > 3 ? "..." : "", width > 3 ? 4 : 1);
 }
 
 /* The record's time in this time zone, to the second. */

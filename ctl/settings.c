@@ -36,7 +36,7 @@ static bool read_secret(const struct context *context, const char *value, void *
                                    "punctuation without blanks");
     if (strlen(value) >= SETTINGS_SECRET_MAX)
         return reject(context, "is too long for a key, expected at most 1023 bytes");
-    strcpy(field, value);
+    memcpy(field, value, strlen(value) + 1);
     return true;
 }
 
@@ -63,7 +63,7 @@ static bool read_path(const struct context *context, const char *value, void *fi
         if (path_join(field, folder, value, &err))
             return true;
     } else if (strlen(value) < FOLDER_PATH_MAX) {
-        strcpy(field, value);
+        memcpy(field, value, strlen(value) + 1);
         return true;
     }
     return reject(context, "is too long, expected a path of at most 4095 bytes");
@@ -111,7 +111,7 @@ static bool read_image(const struct context *context, const char *value, void *f
                                "./_-:@"))
         return reject(context, "is no image, expected one such as name:tag or "
                                "registry.example/name:tag");
-    strcpy(field, value);
+    memcpy(field, value, strlen(value) + 1);
     return true;
 }
 
@@ -282,7 +282,7 @@ static bool read_environment(struct settings *settings, struct err *err)
     char base[FOLDER_PATH_MAX];
 
     if (getcwd(base, sizeof(base)) == NULL)
-        strcpy(base, "/");
+        memcpy(base, "/", 2);
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         const char *value = getenv(keys[i].name);
 
