@@ -174,12 +174,14 @@ format-check:
 
 .PHONY: install uninstall clean
 install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(CTLDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DATADIR)/policy
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(CTLDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DATADIR)/policy $(DESTDIR)$(DATADIR)/agent
 	install -m 755 $(BUILD)/fwd $(BUILD)/sni-filter $(DESTDIR)$(BINDIR)
 	install -m 755 $(BUILD)/secctl $(DESTDIR)$(CTLDIR)
 	install -m 644 ctl/secctl.1 $(DESTDIR)$(MANDIR)/man1
 	install -m 644 fwd/fwd.8 sni-filter/sni-filter.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 compose/policy/allowlist compose/policy/gateway.conf $(DESTDIR)$(DATADIR)/policy
+	install -m 644 $(wildcard compose/agent/*) $(DESTDIR)$(DATADIR)/agent
+	install -m 644 $(wildcard compose/*.yaml) compose/seccomp.json compose/.env.example $(DESTDIR)$(DATADIR)
 	install -m 644 fwd/verdict-log.schema.json $(DESTDIR)$(DATADIR)
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/fwd $(DESTDIR)$(BINDIR)/sni-filter $(DESTDIR)$(CTLDIR)/secctl

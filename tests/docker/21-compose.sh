@@ -17,8 +17,11 @@ cp -R "$ROOT/proxy-image" "$T" # compose.yaml's build sections name folders that
 export WORKER_IMAGE=$AGENT_IMAGE
 compose() { (cd "$STACK_HOME" && docker compose -f compose.yaml -f second-service.example.yaml -f ca-file.yaml "$@"); }
 
+# secctl_sees - what status names; that the stack is another one than secctl would make is a difference to it
+secctl_sees() { secctl status 2>&1 || [ $? -eq 3 ]; }
 check 'the stack comes up, all of it healthy' compose up -d --no-build --quiet-pull --wait --wait-timeout 120
 check_has 'docker compose ps shows the gateway' claude-secure-gateway-1 compose ps
+check_has 'secctl status shows the same containers' claude-secure-link-1 secctl_sees
 web() { compose exec -T "$1" curl -sS -m 20 "${@:2}" </dev/null; }
 check_has 'the agent reaches what is allowed' 'served-name: www.allowed.test' web claude https://www.allowed.test/
 compose cp "$T/ca.crt" worker:/tmp/ca.crt >/dev/null 2>&1
