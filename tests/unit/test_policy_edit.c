@@ -378,6 +378,24 @@ static void what_cannot_be_is_refused_with_the_reason(void **state)
     }
 }
 
+static void what_others_may_and_may_not_says_nothing_of_an_agent(void **state)
+{
+    struct policy_source sources[] = {
+        { "allowlist", NULL, ".b.example\n", 11 },
+        { "agents/claude", "claude", "!b.example\n", 11 },
+        { "agents/other", "other", "a.example\n", 10 },
+    };
+    const struct policy_dir dir = { sources, ARRAY_LEN(sources), NULL };
+
+    (void)state;
+    assert_true(policy_edit_deny(&dir, "claude", "a.example", &edit, &err));
+    assert_string_equal(edit.said, "already denied: no rule allows it");
+    assert_null(edit.text);
+    assert_true(policy_edit_deny(&dir, NULL, "b.example", &edit, &err));
+    assert_string_equal(edit.said, "\"!b.example\" (allowlist:2) added");
+    policy_edit_clear(&edit);
+}
+
 static void words_that_fill_more_than_a_line_are_refused(void **state)
 {
     static const struct texts texts = { "", NULL, NULL };
@@ -414,6 +432,7 @@ int main(void)
         cmocka_unit_test(allowing_takes_out_the_own_denial),
         cmocka_unit_test(denying_takes_rules_out_and_adds_one_if_needed),
         cmocka_unit_test(what_cannot_be_is_refused_with_the_reason),
+        cmocka_unit_test(what_others_may_and_may_not_says_nothing_of_an_agent),
         cmocka_unit_test(words_that_fill_more_than_a_line_are_refused),
         cmocka_unit_test(a_bad_agent_is_refused),
     };
