@@ -108,7 +108,7 @@ static bool keep(const struct link_wish *wish, struct err *err)
     if (!out)
         return err_set(err, errno, "write %s: %s", path, strerror(errno));
     fprintf(out, "gateway %s\n", addr_format(&wish->gateway, text));
-    for (size_t i = 0; i < wish->nr_inner; i++) {
+    for (size_t i = 0; i < wish->nr_inner && i < ARRAY_LEN(names); i++) {
         fprintf(out, "inner%s %s/%u\n", names[i], addr_format(&wish->inner[i].addr, text),
                 wish->inner[i].bits);
         fprintf(out, "router%s %s\n", names[i], addr_format(&wish->router[i], text));
