@@ -100,6 +100,15 @@ bool config_keep(const struct config *config, const char *state, struct err *err
     return is_written || err_set(err, errno, "write %s: %s", path, strerror(errno));
 }
 
+void config_forget(const char *state)
+{
+    char path[PATH_MAX];
+    struct err unused;
+
+    if (!state[0] && run_path(state, KEPT, path, sizeof(path), &unused))
+        unlink(path);
+}
+
 bool config_parse(char *text, struct config *config)
 {
     struct err unused;

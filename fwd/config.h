@@ -39,6 +39,9 @@ MUST_CHECK bool config_read(const struct config *config, struct conf *conf, stru
 /** config_keep - write the list for config_recall(), relative paths made absolute */
 MUST_CHECK bool config_keep(const struct config *config, const char *state, struct err *err);
 
+/** config_forget - remove what was kept outside of a state directory */
+void config_forget(const char *state);
+
 /**
  * config_recall - the list that the gateway with this state directory keeps
  *

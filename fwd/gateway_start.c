@@ -215,6 +215,8 @@ void gateway_record_start(struct gateway *gateway)
 
 void gateway_finish(struct gateway *gateway)
 {
+    if (gateway->control.listen_fd >= 0) /* else another gateway's */
+        config_forget(gateway->wanted.conf.state);
     control_close(&gateway->control);
     bindings_close(&gateway->bindings);
     log_writer_close(&gateway->log);
