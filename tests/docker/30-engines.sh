@@ -18,8 +18,6 @@ on() {
     done
 }
 
-on system 0 10-stack.sh
-on trixie 1 10-stack.sh 11-seccomp.sh
-on sid 0 10-stack.sh 11-seccomp.sh
-on sid 1 21-compose.sh
+on trixie 0 10-stack.sh
+on sid 1 11-seccomp.sh 21-compose.sh
 exit "$status"

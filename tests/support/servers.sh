@@ -93,7 +93,7 @@ web_up() {
 
 tcp_answers() { in_out bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null; }
 
-# resolver_up - a real one, which follows the CNAMEs of zone.test and caches
+# resolver_up - a real one, which follows the CNAMEs of zone.test and caches; RESOLVER_MORE: more lines for its server
 resolver_up() {
     mkdir -p "$T/unbound"
     cat >"$T/unbound/conf" <<END
@@ -114,6 +114,7 @@ server:
     rrset-roundrobin: yes
     module-config: "iterator"
     num-threads: 1
+${RESOLVER_MORE:-}
 auth-zone:
     name: "test"
     zonefile: "$SUPPORT/zone.test"
