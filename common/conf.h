@@ -96,9 +96,6 @@ MUST_CHECK bool conf_finish(const struct conf *conf, const char *file, struct er
 /** conf_agent_name_is_valid - 1..63 of a-z 0-9 "_" "-" */
 bool conf_agent_name_is_valid(const char *name, size_t len);
 
-/** file_read - a whole file, NUL-terminated, malloc'd and given; NULL with *err. max: bytes */
-char *file_read(const char *path, size_t max, size_t *len, struct err *err);
-
 /**
  * struct policy_dir - the texts of a policy directory: allowlist, agents/NAME, ceiling
  *

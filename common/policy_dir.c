@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <stdio.h>
@@ -9,67 +8,12 @@
 #include <unistd.h>
 
 #include "common/conf.h"
+#include "common/file.h"
 #include "common/policy.h"
 
 #define POLICY_FILE_MAX (16u << 20)
 #define PATH_LEN_MAX    4096
 #define AGENTS_DIR      "agents"
-
-/* Read to the end of fd or to more than max bytes; the caller frees *data. */
-static int read_all(int fd, size_t max, char **data, size_t *len)
-{
-    size_t size = 4096;
-    char *buf = malloc(size + 1);
-
-    *len = 0;
-    *data = buf;
-    if (buf == NULL)
-        return ENOMEM;
-    for (;;) {
-        ssize_t n;
-
-        if (*len == size) {
-            char *bigger = realloc(buf, size * 2 + 1);
-
-            if (bigger == NULL)
-                return ENOMEM;
-            *data = buf = bigger;
-            size *= 2;
-        }
-        n = read(fd, buf + *len, size - *len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno;
-        *len += (size_t)n;
-        buf[*len] = '\0';
-        if (*len > max)
-            return EFBIG;
-        if (n == 0)
-            return 0;
-    }
-}
-
-char *file_read(const char *path, size_t max, size_t *len, struct err *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
-    char *data;
-
-    if (fd < 0) {
-        err_set(err, errno, "read %s: %s", path, strerror(errno));
-        return NULL;
-    }
-    rc = read_all(fd, max, &data, len);
-    close(fd);
-    if (rc == 0)
-        return data;
-    free(data);
-    if (rc == EFBIG)
-        err_set(err, rc, "read %s: too large, expected at most %zu bytes", path, max);
-    else
-        err_set(err, rc, "read %s: %s", path, strerror(rc));
-    return NULL;
-}
 
 static bool join(char out[PATH_LEN_MAX], const char *folder, const char *name, struct err *err)
 {

@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "common/conf.h"
+#include "common/file.h"
 #include "common/policy.h"
 #include "common/record.h"
 #include "ctl/cmd.h"

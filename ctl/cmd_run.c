@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/conf.h"
+#include "common/file.h"
 #include "ctl/agent_env.h"
 #include "ctl/json_get.h"
 #include "ctl/on_stack.h"

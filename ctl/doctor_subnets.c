@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "common/conf.h"
+#include "common/file.h"
 #include "common/textfile.h"
 #include "ctl/json_get.h"
 #include "ctl/stack_spec.h"

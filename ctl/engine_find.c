@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "common/conf.h"
+#include "common/file.h"
 #include "ctl/digest.h"
 
 #define PATH_LEN_MAX    1024

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/conf.h"
+#include "common/file.h"
 
 #define CA_SIZE_MAX (4u << 20)
 #define ROOT_TAR    "gateway-root.tar"

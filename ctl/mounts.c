@@ -10,6 +10,7 @@
 #include <openssl/x509.h>
 
 #include "common/conf.h"
+#include "common/file.h"
 #include "ctl/workspace.h"
 
 #define CA_FILE_LEN_MAX (4u << 20)

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "ctl/folders.h"
 
 #define LOCK_PAUSE_MS 20
@@ -48,21 +49,6 @@ void policy_unlock(int fd)
         close(fd);
 }
 
-static int write_whole(int fd, const char *text, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, text, len);
-
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (n > 0) {
-            text += n;
-            len -= (size_t)n;
-        }
-    }
-    return fsync(fd) == 0 ? 0 : -errno;
-}
-
 /* Where the file really is, and what it is like; *st with st_nlink 0: it is not there. */
 static bool find(const char *folder, const char *file, char path[FOLDER_PATH_MAX],
                  struct stat *st, struct err *err)
@@ -97,17 +83,6 @@ static void folder_of(const char *path, char folder[FOLDER_PATH_MAX])
         memcpy(folder, "/", 2);
 }
 
-/* The name is in force on disk only when its folder is. */
-static void sync_folder(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-}
-
 /* Whose it was stays whose it is; a new one is as others would make it. */
 static int keep_owner(int fd, const struct stat *st)
 {
@@ -140,14 +115,14 @@ static bool replace(const char *path, const struct stat *st, const char *text, s
     if (rc != 0)
         err_set(err, -rc, "write %s: its owner and mode cannot be kept: %s", path,
                 strerror(-rc));
-    else if ((rc = write_whole(fd, text, len)) != 0 ||
+    else if ((rc = file_write_synced(fd, text, len)) != 0 ||
              (rc = rename(temporary, path) == 0 ? 0 : -errno) != 0)
         err_set(err, -rc, "write %s: %s", path, strerror(-rc));
     close(fd);
     if (rc != 0)
         unlink(temporary);
     else
-        sync_folder(folder);
+        file_sync_name(path);
     return rc == 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/addr.h"
 #include "common/conf.h"
+#include "common/file.h"
 #include "common/textfile.h"
 
 #define RESOLV_CONF         "/etc/resolv.conf"

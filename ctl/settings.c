@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/conf.h"
+#include "common/file.h"
 #include "common/nearest.h"
 #include "ctl/env_file.h"
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/file.h"
 #include "ctl/policy_hand.h"
 #include "ctl/tar_build.h"
 

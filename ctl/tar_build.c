@@ -14,6 +14,7 @@
 #include <archive_entry.h>
 
 #include "common/conf.h"
+#include "common/file.h"
 #include "ctl/digest.h"
 
 #define PATH_LEN_MAX 4096

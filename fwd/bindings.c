@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/conf.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/textfile.h"
 

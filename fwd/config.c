@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/file.h"
+
 #define KEPT        "options"
 #define WORD_FILE   "config "
 #define WORD_SET    "set "

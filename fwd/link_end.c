@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "common/link.h"
 #include "common/log.h"
 #include "fwd/config.h"

@@ -4,13 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "fwd/upstream.h"
 
 #define MARKER               "%% "
@@ -272,35 +272,6 @@ void candidate_clear(struct candidate *candidate)
 
 /* --- disk -------------------------------------------------------------------------------- */
 
-static int write_whole(int fd, const char *text, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, text, len);
-
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (n > 0) {
-            text += n;
-            len -= (size_t)n;
-        }
-    }
-    return fsync(fd) == 0 ? 0 : -errno;
-}
-
-/* The name is in force on disk only when its directory is. */
-static void sync_folder(const char *path)
-{
-    char copy[POLICY_FILE_PATH_MAX];
-    int fd;
-
-    snprintf(copy, sizeof(copy), "%s", path);
-    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-}
-
 static bool has_text(const char *path, const char *text, size_t len)
 {
     struct err unread;
@@ -323,7 +294,7 @@ static bool file_keep(const char *path, const char *temporary, const char *text,
     fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0)
         return err_set(err, errno, "write %s: %s", temporary, strerror(errno));
-    rc = write_whole(fd, text, len);
+    rc = file_write_synced(fd, text, len);
     close(fd);
     if (rc == 0 && rename(temporary, path) != 0)
         rc = -errno;
@@ -331,7 +302,7 @@ static bool file_keep(const char *path, const char *temporary, const char *text,
         unlink(temporary);
         return err_set(err, -rc, "write %s: %s", path, strerror(-rc));
     }
-    sync_folder(path);
+    file_sync_name(path);
     return true;
 }
 

@@ -12,6 +12,7 @@
 
 #include "common/conf.h"
 #include "common/err.h"
+#include "common/file.h"
 #include "common/ipc.h"
 #include "common/policy.h"
 #include "common/record.h"

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/conf.h"
+#include "common/file.h"
 #include "common/policy.h"
 #include "tests/support/cm.h"
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/conf.h"
+#include "common/file.h"
 #include "ctl/folders.h"
 #include "ctl/policy_file.h"
 #include "tests/support/cm.h"
