@@ -461,3 +461,19 @@ size_t make_query(const char *name, uint16_t qtype, uint8_t *out)
     n += put(out + n, 1, 2);
     return n;
 }
+
+void rig_start_bound(struct rig *rig)
+{
+    rig_start(rig, RIG_LIST);
+    rig_bind(rig, "allowed.test", RIG_GOOD);
+    rig_bind(rig, "a.wild.test", RIG_OTHER);
+    rig_bind(rig, "plain.test", "203.0.113.30");
+    rig->nr_records = 0;
+    rig->nr_verdicts = 0;
+}
+
+uint32_t rig_state(const struct rig *rig, uint32_t id)
+{
+    check(rig->is_judged[id], "no verdict yet");
+    return rig->verdict[id] & MARK_STATE_MASK;
+}

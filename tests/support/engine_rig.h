@@ -46,7 +46,16 @@ struct rig {
 void rig_start(struct rig *rig, const char *allowlist);
 void rig_start_limited(struct rig *rig, const char *allowlist,
                        const struct engine_limits *limits);
+/* RIG_LIST with RIG_GOOD bound to allowed.test, RIG_OTHER to a.wild.test, 203.0.113.30 to
+ * plain.test; what that took is forgotten */
+#define RIG_LIST                                                                               \
+    "allowed.test\n*.wild.test\nplain.test tcp/22\n203.0.113.77 tls/443\n!no.wild.test\n"
+#define RIG_GOOD  "203.0.113.10"
+#define RIG_OTHER "203.0.113.20"
+void rig_start_bound(struct rig *rig);
 void rig_stop(struct rig *rig);
+/* the state in the verdict on packet id, which must have been given */
+uint32_t rig_state(const struct rig *rig, uint32_t id);
 void rig_policy(struct rig *rig, const char *allowlist);
 void rig_wait(struct rig *rig, uint64_t us); /* turns the clock and ticks */
 /* name was answered with addr, through a query and its answer */

@@ -14,23 +14,13 @@
 #include "sni-filter/ip_packet.h"
 #include "tests/support/engine_rig.h"
 
-#define LIST                                                                                   \
-    "allowed.test\n*.wild.test\nplain.test tcp/22\n203.0.113.77 tls/443\n!no.wild.test\n"
-#define GOOD  "203.0.113.10"
-#define OTHER "203.0.113.20"
-
 static struct rig rig;
 static uint8_t hello[70000];
 
 static int start(void **state)
 {
     (void)state;
-    rig_start(&rig, LIST);
-    rig_bind(&rig, "allowed.test", GOOD);
-    rig_bind(&rig, "a.wild.test", OTHER);
-    rig_bind(&rig, "plain.test", "203.0.113.30");
-    rig.nr_records = 0;
-    rig.nr_verdicts = 0;
+    rig_start_bound(&rig);
     return 0;
 }
 
@@ -41,17 +31,11 @@ static int stop(void **state)
     return 0;
 }
 
-static uint32_t state_of(uint32_t id)
-{
-    assert_true(rig.is_judged[id]);
-    return rig.verdict[id] & MARK_STATE_MASK;
-}
-
 static uint32_t pinned(struct rig_conn *c)
 {
     size_t len = make_hello("allowed.test", 0, hello, sizeof(hello));
 
-    *c = rig_conn(GOOD, 443);
+    *c = rig_conn(RIG_GOOD, 443);
     rig_client(&rig, c, 0, hello, len);
     assert_int_equal(c->mark & MARK_STATE_MASK, CT_PINNED);
     return (uint32_t)len;
@@ -82,7 +66,7 @@ static void a_server_hello_in_single_bytes_accepts_with_the_one_that_tells(void 
         assert_int_equal(rig.verdict[id], VERDICT_PASS);
     }
     id = rig_server(&rig, &c, 42, len, answer + 42, 1);
-    assert_int_equal(state_of(id), VERDICT_ACCEPT);
+    assert_int_equal(rig_state(&rig, id), VERDICT_ACCEPT);
 }
 
 static void server_data_that_does_not_cover_the_hello_is_dropped(void **state)
@@ -94,12 +78,12 @@ static void server_data_that_does_not_cover_the_hello_is_dropped(void **state)
 
     (void)state;
     assert_int_equal(rig.verdict[rig_server(&rig, &c, 0, len - 1, answer, n)], 0);
-    assert_int_equal(state_of(rig_server(&rig, &c, 0, len, answer, n)), VERDICT_ACCEPT);
+    assert_int_equal(rig_state(&rig, rig_server(&rig, &c, 0, len, answer, n)), VERDICT_ACCEPT);
 }
 
 static void server_data_of_a_connection_that_is_not_pinned_is_dropped(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
 
     (void)state;
     assert_int_equal(rig.verdict[rig_server(&rig, &c, 0, 0, hello, 50)], 0);
@@ -134,8 +118,9 @@ static void a_second_hello_with_the_same_name_passes(void **state)
     /* accepted only by an answer that covers it */
     make_server_hello(false, answer);
     assert_int_equal(rig.verdict[rig_server(&rig, &c, 60, len, answer, 10)], VERDICT_PASS);
-    assert_int_equal(state_of(rig_server(&rig, &c, 60, len + (uint32_t)second, answer, 10)),
-                     VERDICT_ACCEPT);
+    assert_int_equal(
+        rig_state(&rig, rig_server(&rig, &c, 60, len + (uint32_t)second, answer, 10)),
+        VERDICT_ACCEPT);
 }
 
 static void a_second_hello_with_another_name_is_reset(void **state)
@@ -148,7 +133,8 @@ static void a_second_hello_with_another_name_is_reset(void **state)
         uint32_t len = retried(&c);
         size_t second = make_hello(names[i], 0, hello, sizeof(hello));
 
-        assert_int_equal(state_of(rig_client(&rig, &c, len, hello, second)), VERDICT_RESET);
+        assert_int_equal(rig_state(&rig, rig_client(&rig, &c, len, hello, second)),
+                         VERDICT_RESET);
     }
 }
 
@@ -175,18 +161,18 @@ static void a_second_hello_that_nobody_asked_for_is_refused(void **state)
     size_t second = make_hello("allowed.test", 0, hello, sizeof(hello));
 
     (void)state;
-    assert_int_equal(state_of(rig_client(&rig, &c, len, hello, second)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, len, hello, second)), VERDICT_RESET);
 }
 
 static void early_data_goes_with_its_hello_and_stays_pinned(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     size_t len = make_hello("allowed.test", 0, hello, sizeof(hello));
     static const uint8_t early[] = { 23, 3, 3, 0, 4, 'd', 'a', 't', 'a' };
 
     (void)state;
     memcpy(hello + len, early, sizeof(early));
-    assert_int_equal(state_of(rig_client(&rig, &c, 0, hello, len + sizeof(early))),
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 0, hello, len + sizeof(early))),
                      VERDICT_PIN);
     assert_int_equal(rig.verdict[rig_client(&rig, &c, (uint32_t)(len + sizeof(early)), early,
                                             sizeof(early))],
@@ -195,11 +181,11 @@ static void early_data_goes_with_its_hello_and_stays_pinned(void **state)
 
 static void a_pinned_connection_that_is_not_known_any_more_is_reset(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
 
     (void)state;
     c.mark = CT_PINNED | 5;
-    assert_int_equal(state_of(rig_client(&rig, &c, 0, hello, 10)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 0, hello, 10)), VERDICT_RESET);
     assert_int_equal(rig_last(&rig)->reason, REASON_INTERNAL_ERROR);
 }
 

@@ -14,23 +14,13 @@
 #include "sni-filter/ip_packet.h"
 #include "tests/support/engine_rig.h"
 
-#define LIST                                                                                   \
-    "allowed.test\n*.wild.test\nplain.test tcp/22\n203.0.113.77 tls/443\n!no.wild.test\n"
-#define GOOD  "203.0.113.10"
-#define OTHER "203.0.113.20"
-
 static struct rig rig;
 static uint8_t hello[70000];
 
 static int start(void **state)
 {
     (void)state;
-    rig_start(&rig, LIST);
-    rig_bind(&rig, "allowed.test", GOOD);
-    rig_bind(&rig, "a.wild.test", OTHER);
-    rig_bind(&rig, "plain.test", "203.0.113.30");
-    rig.nr_records = 0;
-    rig.nr_verdicts = 0;
+    rig_start_bound(&rig);
     return 0;
 }
 
@@ -41,20 +31,14 @@ static int stop(void **state)
     return 0;
 }
 
-static uint32_t state_of(uint32_t id)
-{
-    assert_true(rig.is_judged[id]);
-    return rig.verdict[id] & MARK_STATE_MASK;
-}
-
 static void a_whole_allowed_hello_is_pinned_with_its_names_tag(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     size_t len = make_hello("allowed.test", 0, hello, sizeof(hello));
     uint32_t id = rig_client(&rig, &c, 0, hello, len);
 
     (void)state;
-    assert_int_equal(state_of(id), VERDICT_PIN);
+    assert_int_equal(rig_state(&rig, id), VERDICT_PIN);
     assert_int_not_equal(rig.verdict[id] & MARK_VALUE_MASK, 0);
     assert_int_equal(rig_last(&rig)->event, EVENT_TLS);
     assert_int_equal(rig_last(&rig)->verdict, RECORD_ALLOW);
@@ -69,14 +53,14 @@ static void each_refusal_is_a_reset_with_its_reason(void **state)
         const char *what, *name, *server;
         enum reason reason;
     } cases[] = {
-        { "a name on no list", "blocked.test", GOOD, REASON_NAME_NOT_ALLOWED },
-        { "a name below an exact one", "x.allowed.test", GOOD, REASON_NAME_NOT_ALLOWED },
-        { "a denied name", "no.wild.test", OTHER, REASON_NAME_DENIED },
-        { "another name's address", "allowed.test", OTHER, REASON_NAME_ADDRESS_MISMATCH },
+        { "a name on no list", "blocked.test", RIG_GOOD, REASON_NAME_NOT_ALLOWED },
+        { "a name below an exact one", "x.allowed.test", RIG_GOOD, REASON_NAME_NOT_ALLOWED },
+        { "a denied name", "no.wild.test", RIG_OTHER, REASON_NAME_DENIED },
+        { "another name's address", "allowed.test", RIG_OTHER, REASON_NAME_ADDRESS_MISMATCH },
         { "an address of nobody", "allowed.test", "198.51.100.9", REASON_ADDRESS_NOT_BOUND },
         { "another service", "plain.test", "203.0.113.30", REASON_SERVICE_NOT_ALLOWED },
-        { "no name", NULL, GOOD, REASON_NO_SNI },
-        { "an address as name", GOOD, GOOD, REASON_NAME_NOT_ALLOWED },
+        { "no name", NULL, RIG_GOOD, REASON_NO_SNI },
+        { "an address as name", RIG_GOOD, RIG_GOOD, REASON_NAME_NOT_ALLOWED },
     };
 
     (void)state;
@@ -85,7 +69,7 @@ static void each_refusal_is_a_reset_with_its_reason(void **state)
         size_t len = make_hello(cases[i].name, 0, hello, sizeof(hello));
         uint32_t id = rig_client(&rig, &c, 0, hello, len);
 
-        assert_int_equal(state_of(id), VERDICT_RESET);
+        assert_int_equal(rig_state(&rig, id), VERDICT_RESET);
         if (rig_last(&rig)->reason != cases[i].reason)
             fail_msg("%s: %s", cases[i].what, record_reason_name(rig_last(&rig)->reason));
         assert_int_equal(rig_last(&rig)->verdict, RECORD_DENY);
@@ -111,7 +95,7 @@ static void an_address_rule_does_not_allow_a_denied_name(void **state)
     size_t len = make_hello("no.wild.test", 0, hello, sizeof(hello));
 
     (void)state;
-    assert_int_equal(state_of(rig_client(&rig, &c, 0, hello, len)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 0, hello, len)), VERDICT_RESET);
     assert_int_equal(rig_last(&rig)->reason, REASON_NAME_DENIED);
 }
 
@@ -124,7 +108,7 @@ static void every_cut_in_two_is_held_and_released_in_order(void **state)
     (void)state;
     for (size_t cut = 1; cut < len; cut += 7) {
         for (int is_reversed = 0; is_reversed < 2; is_reversed++) {
-            struct rig_conn c = rig_conn(GOOD, 443);
+            struct rig_conn c = rig_conn(RIG_GOOD, 443);
             uint32_t at[2] = { 0, (uint32_t)cut }, id[2];
             size_t n[2] = { cut, len - cut };
 
@@ -137,8 +121,8 @@ static void every_cut_in_two_is_held_and_released_in_order(void **state)
             assert_int_equal(rig.nr_verdicts, 0);
             id[!is_reversed] = rig_client(&rig, &c, at[!is_reversed], hello + at[!is_reversed],
                                           n[!is_reversed]);
-            assert_int_equal(state_of(id[0]), VERDICT_PIN);
-            assert_int_equal(state_of(id[1]), VERDICT_PIN);
+            assert_int_equal(rig_state(&rig, id[0]), VERDICT_PIN);
+            assert_int_equal(rig_state(&rig, id[1]), VERDICT_PIN);
             assert_int_equal(rig.order[0], id[0]);
             assert_int_equal(rig.order[1], id[1]);
         }
@@ -148,7 +132,7 @@ static void every_cut_in_two_is_held_and_released_in_order(void **state)
 static void a_refused_hello_in_pieces_lets_nothing_go_and_resets_once(void **state)
 {
     size_t len = make_hello("blocked.test", 3000, hello, sizeof(hello));
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     uint32_t first = rig_client(&rig, &c, 0, hello, 1400);
     uint32_t third = rig_client(&rig, &c, 2800, hello + 2800, len - 2800);
     uint32_t second = rig_client(&rig, &c, 1400, hello + 1400, 1400);
@@ -156,7 +140,7 @@ static void a_refused_hello_in_pieces_lets_nothing_go_and_resets_once(void **sta
     (void)state;
     assert_int_equal(rig.verdict[first], 0);
     assert_int_equal(rig.verdict[second], 0);
-    assert_int_equal(state_of(third), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, third), VERDICT_RESET);
     /* what was still in the queue is dropped, without another record */
     c.mark = c.isn & MARK_VALUE_MASK;
     assert_int_equal(rig.verdict[rig_client(&rig, &c, (uint32_t)len, hello, 10)], 0);
@@ -166,7 +150,7 @@ static void a_refused_hello_in_pieces_lets_nothing_go_and_resets_once(void **sta
 static void small_pieces_of_a_stalled_client_go_but_never_the_last_one(void **state)
 {
     size_t len = make_hello("allowed.test", 0, hello, sizeof(hello));
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     uint32_t id = 0;
 
     (void)state;
@@ -180,7 +164,7 @@ static void small_pieces_of_a_stalled_client_go_but_never_the_last_one(void **st
     assert_int_equal(rig.verdict[id], VERDICT_PASS);
     assert_int_equal(rig_last(&rig)->reason, REASON_RELEASED);
     id = rig_client(&rig, &c, 10, hello + 10, len - 10);
-    assert_int_equal(state_of(id), VERDICT_PIN);
+    assert_int_equal(rig_state(&rig, id), VERDICT_PIN);
 }
 
 static void a_stalled_client_is_not_helped_to_an_address_of_nobody(void **state)
@@ -198,20 +182,20 @@ static void a_stalled_client_is_not_helped_to_an_address_of_nobody(void **state)
 static void a_whole_hello_inside_an_unfinished_record_does_not_go_early(void **state)
 {
     size_t len = make_hello("blocked.test", 0, hello, sizeof(hello));
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     uint32_t id;
 
     (void)state;
     hello[4]++;
     id = rig_client(&rig, &c, 0, hello, len);
     rig_wait(&rig, 30000);
-    assert_int_equal(state_of(id), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, id), VERDICT_RESET);
     assert_int_equal(rig_last(&rig)->reason, REASON_MALFORMED);
 }
 
 static void early_release_ends_at_its_limit(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
 
     (void)state;
     make_hello("allowed.test", 50000, hello, sizeof(hello));
@@ -225,7 +209,7 @@ static void early_release_ends_at_its_limit(void **state)
 
 static void what_was_released_early_must_be_sent_again_the_same(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     uint8_t forged[10];
 
     (void)state;
@@ -235,13 +219,13 @@ static void what_was_released_early_must_be_sent_again_the_same(void **state)
     assert_int_equal(rig.verdict[rig_client(&rig, &c, 0, hello, 10)], VERDICT_PASS);
     memcpy(forged, hello, sizeof(forged));
     forged[9] ^= 1;
-    assert_int_equal(state_of(rig_client(&rig, &c, 0, forged, 10)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 0, forged, 10)), VERDICT_RESET);
     assert_int_equal(rig_last(&rig)->reason, REASON_OVERLAP_CONFLICT);
 }
 
 static void a_copy_with_other_bytes_resets_also_after_the_verdict(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     size_t len = make_hello("allowed.test", 0, hello, sizeof(hello));
 
     (void)state;
@@ -249,31 +233,32 @@ static void a_copy_with_other_bytes_resets_also_after_the_verdict(void **state)
     assert_int_equal(c.mark & MARK_STATE_MASK, CT_PINNED);
     assert_int_equal(rig.verdict[rig_client(&rig, &c, 0, hello, len)], VERDICT_PASS);
     hello[len - 1] ^= 1;
-    assert_int_equal(state_of(rig_client(&rig, &c, 0, hello, len)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 0, hello, len)), VERDICT_RESET);
     assert_int_equal(rig_last(&rig)->reason, REASON_OVERLAP_CONFLICT);
 }
 
 static void a_held_duplicate_is_dropped(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     size_t len = make_hello("allowed.test", 0, hello, sizeof(hello));
     uint32_t first = rig_client(&rig, &c, 0, hello, 50);
 
     (void)state;
     assert_int_equal(rig.verdict[rig_client(&rig, &c, 0, hello, 50)], 0);
-    assert_int_equal(state_of(rig_client(&rig, &c, 50, hello + 50, len - 50)), VERDICT_PIN);
-    assert_int_equal(state_of(first), VERDICT_PIN);
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 50, hello + 50, len - 50)),
+                     VERDICT_PIN);
+    assert_int_equal(rig_state(&rig, first), VERDICT_PIN);
 }
 
 static void bytes_before_the_stream_are_not_read(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     uint8_t joined[2000] = "decoy";
     size_t len = make_hello("allowed.test", 0, joined + 5, sizeof(joined) - 5);
 
     (void)state;
     assert_int_equal(rig.verdict[rig_client(&rig, &c, UINT32_MAX, joined, 1)], 0);
-    assert_int_equal(state_of(rig_client(&rig, &c, (uint32_t)-5, joined, len + 5)),
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, (uint32_t)-5, joined, len + 5)),
                      VERDICT_PIN);
 }
 
@@ -288,13 +273,13 @@ static void a_hello_that_is_never_whole_is_reset_at_the_deadline(void **state)
     rig_wait(&rig, 9000000);
     assert_false(rig.is_judged[id]);
     rig_wait(&rig, 1100000);
-    assert_int_equal(state_of(id), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, id), VERDICT_RESET);
     assert_int_equal(rig_last(&rig)->reason, REASON_HELLO_TIMEOUT);
 }
 
 static void a_hello_whose_pieces_have_all_gone_is_revoked_at_the_deadline(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
 
     (void)state;
     make_hello("allowed.test", 0, hello, sizeof(hello));
@@ -310,32 +295,33 @@ static void a_hello_whose_pieces_have_all_gone_is_revoked_at_the_deadline(void *
 
 static void what_is_not_tls_is_refused_at_its_first_byte(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
 
     (void)state;
-    assert_int_equal(state_of(rig_client(&rig, &c, 0, (const uint8_t *)"SSH-2.0-", 8)),
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 0, (const uint8_t *)"SSH-2.0-", 8)),
                      VERDICT_RESET);
     assert_int_equal(rig_last(&rig)->reason, REASON_NOT_TLS);
 }
 
 static void a_hello_of_one_byte_records_is_read(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     uint8_t message[4000];
     size_t len = make_hello("allowed.test", 1500, message, sizeof(message));
 
     (void)state;
     len = make_records(message + 5, len - 5, 1, hello, sizeof(hello));
-    assert_int_equal(state_of(rig_client(&rig, &c, 0, hello, len)), VERDICT_PIN);
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 0, hello, len)), VERDICT_PIN);
 }
 
 static void a_hello_over_the_limit_is_refused(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     uint8_t head[] = { 22, 3, 1, 0, 4, 1, 2, 0, 0 }; /* a message of 128 KiB */
 
     (void)state;
-    assert_int_equal(state_of(rig_client(&rig, &c, 0, head, sizeof(head))), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 0, head, sizeof(head))),
+                     VERDICT_RESET);
     assert_int_equal(rig_last(&rig)->reason, REASON_HELLO_TOO_LONG);
 }
 

@@ -14,23 +14,13 @@
 #include "sni-filter/ip_packet.h"
 #include "tests/support/engine_rig.h"
 
-#define LIST                                                                                   \
-    "allowed.test\n*.wild.test\nplain.test tcp/22\n203.0.113.77 tls/443\n!no.wild.test\n"
-#define GOOD  "203.0.113.10"
-#define OTHER "203.0.113.20"
-
 static struct rig rig;
 static uint8_t hello[70000];
 
 static int start(void **state)
 {
     (void)state;
-    rig_start(&rig, LIST);
-    rig_bind(&rig, "allowed.test", GOOD);
-    rig_bind(&rig, "a.wild.test", OTHER);
-    rig_bind(&rig, "plain.test", "203.0.113.30");
-    rig.nr_records = 0;
-    rig.nr_verdicts = 0;
+    rig_start_bound(&rig);
     return 0;
 }
 
@@ -41,38 +31,32 @@ static int stop(void **state)
     return 0;
 }
 
-static uint32_t state_of(uint32_t id)
-{
-    assert_true(rig.is_judged[id]);
-    return rig.verdict[id] & MARK_STATE_MASK;
-}
-
 static void reused_ports_begin_a_connection_of_their_own(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     size_t len = make_hello("blocked.test", 0, hello, sizeof(hello));
     uint32_t held = rig_client(&rig, &c, 0, hello, 30);
 
     (void)state;
     c.isn += 1000;
     c.mark = CT_OPEN | (c.isn & MARK_VALUE_MASK);
-    assert_int_equal(state_of(rig_client(&rig, &c, 0, hello, len)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 0, hello, len)), VERDICT_RESET);
     assert_int_equal(rig.verdict[held], 0);
 }
 
 static void a_segment_of_a_revoked_connection_ends_it_at_both_ends_once(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
 
     (void)state;
     c.mark = CT_REVOKED;
-    assert_int_equal(state_of(rig_client(&rig, &c, 1000, hello, 100)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 1000, hello, 100)), VERDICT_RESET);
     assert_int_equal(rig.nr_resets, 1);
     assert_int_equal(rig.reset.seq, c.isn + 1 + 1000);
     assert_int_equal(rig.reset.ack, c.server_isn + 1);
     assert_int_equal(rig.reset.live.sport, c.client_port);
     c.mark = CT_REVOKED;
-    assert_int_equal(state_of(rig_client(&rig, &c, 1100, hello, 100)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 1100, hello, 100)), VERDICT_RESET);
     assert_int_equal(rig.nr_resets, 1);
     assert_int_equal(rig.nr_records, 0);
 }
@@ -87,7 +71,7 @@ static void a_denial_is_told_to_the_server_where_its_stream_ends(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(isns); i++) {
         size_t len = make_hello("blocked.test", 0, hello, sizeof(hello));
-        struct rig_conn c = rig_conn(GOOD, 443);
+        struct rig_conn c = rig_conn(RIG_GOOD, 443);
 
         c.isn = isns[i];
         c.mark = CT_OPEN | (c.isn & MARK_VALUE_MASK);
@@ -96,7 +80,7 @@ static void a_denial_is_told_to_the_server_where_its_stream_ends(void **state)
         rig_wait(&rig, 30000); /* these are let go */
         rig_client(&rig, &c, 30, hello + 30, len - 30);
         assert_int_equal(rig.nr_resets, 0);
-        assert_int_equal(state_of(rig_client(&rig, &c, 20, hello + 20, 10)), 0);
+        assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 20, hello + 20, 10)), 0);
         assert_int_equal(rig.nr_resets, 1);
         assert_int_equal(rig.reset.seq, c.isn + 1 + 20);
         assert_int_equal(rig.reset.ack, c.server_isn + 1);
@@ -119,8 +103,8 @@ static void a_half_read_hello_that_no_rule_can_allow_any_more_ends_at_both_ends(
     struct rig_conn gone, stays;
 
     (void)state;
-    half_a_hello(&gone, GOOD);
-    half_a_hello(&stays, OTHER);
+    half_a_hello(&gone, RIG_GOOD);
+    half_a_hello(&stays, RIG_OTHER);
     rig.nr_records = 0;
     rig_policy(&rig, "*.wild.test\n");
     assert_int_equal(rig.nr_revoked, 1);
@@ -138,7 +122,7 @@ static void a_half_read_hello_that_no_rule_can_allow_any_more_ends_at_both_ends(
 
 static void of_what_is_held_of_such_a_hello_nothing_goes(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     uint32_t first, second;
 
     (void)state;
@@ -147,7 +131,7 @@ static void of_what_is_held_of_such_a_hello_nothing_goes(void **state)
     second = rig_client(&rig, &c, 20, hello + 20, 20);
     rig_policy(&rig, "other.test\n");
     assert_int_equal(rig.verdict[first], 0);
-    assert_int_equal(state_of(second), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, second), VERDICT_RESET);
     assert_int_equal(rig.nr_revoked, 0);
     assert_int_equal(rig.nr_resets, 1);
     assert_true(rig.reset.is_client_told);
@@ -165,8 +149,8 @@ static void a_syn_is_judged_by_address_and_port(void **state)
         uint32_t verdict;
         enum reason reason; /* NONE: no record */
     } cases[] = {
-        { "bound for tls", GOOD, 443, VERDICT_PASS, REASON_NONE },
-        { "bound, other port", GOOD, 22, VERDICT_RESET, REASON_SERVICE_NOT_ALLOWED },
+        { "bound for tls", RIG_GOOD, 443, VERDICT_PASS, REASON_NONE },
+        { "bound, other port", RIG_GOOD, 22, VERDICT_RESET, REASON_SERVICE_NOT_ALLOWED },
         { "plain rule by name", "203.0.113.30", 22, VERDICT_ACCEPT, REASON_RULE },
         { "plain rule, other port", "203.0.113.30", 443, VERDICT_RESET,
           REASON_SERVICE_NOT_ALLOWED },
@@ -182,7 +166,7 @@ static void a_syn_is_judged_by_address_and_port(void **state)
         size_t before = rig.nr_records;
         uint32_t id = rig_syn(&rig, &c, NULL, 0);
 
-        if (state_of(id) != cases[i].verdict)
+        if (rig_state(&rig, id) != cases[i].verdict)
             fail_msg("%s: verdict %08x", cases[i].what, rig.verdict[id]);
         assert_int_equal(rig.nr_records - before, cases[i].reason != REASON_NONE);
         if (cases[i].reason != REASON_NONE && rig_last(&rig)->reason != cases[i].reason)
@@ -192,7 +176,7 @@ static void a_syn_is_judged_by_address_and_port(void **state)
 
 static void a_syn_with_data_is_dropped_without_a_reset(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
 
     (void)state;
     assert_int_equal(rig.verdict[rig_syn(&rig, &c, (const uint8_t *)"x", 1)], 0);
@@ -201,35 +185,36 @@ static void a_syn_with_data_is_dropped_without_a_reset(void **state)
 
 static void a_second_syn_must_repeat_the_first_ones_number(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
 
     (void)state;
     assert_int_equal(rig.verdict[rig_syn(&rig, &c, NULL, 0)], VERDICT_PASS);
     c.isn += 100;
-    assert_int_equal(state_of(rig_syn(&rig, &c, NULL, 0)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_syn(&rig, &c, NULL, 0)), VERDICT_RESET);
     assert_int_equal(rig_last(&rig)->reason, REASON_PROTOCOL);
     c.mark = CT_ACCEPTED | (c.isn & MARK_VALUE_MASK);
-    assert_int_equal(state_of(rig_syn(&rig, &c, NULL, 0)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_syn(&rig, &c, NULL, 0)), VERDICT_RESET);
 }
 
 static void what_no_rule_could_allow_is_refused(void **state)
 {
     uint8_t packet[200];
     struct rig_conn c;
-    size_t len = make_udp("198.18.0.2", 5, GOOD, 443, (const uint8_t *)"x", 1, packet);
+    size_t len = make_udp("198.18.0.2", 5, RIG_GOOD, 443, (const uint8_t *)"x", 1, packet);
 
     (void)state;
     assert_int_equal(rig.verdict[rig_raw(&rig, PLACE_OUTBOUND, 0, packet, len)], VERDICT_ICMP);
     assert_int_equal(rig_last(&rig)->reason, REASON_PROTOCOL);
 
-    len = make_tcp("198.18.77.2", 5, GOOD, 443, 1, 0, TCP_SYN, NULL, 0, packet);
+    len = make_tcp("198.18.77.2", 5, RIG_GOOD, 443, 1, 0, TCP_SYN, NULL, 0, packet);
     assert_int_equal(rig.verdict[rig_raw(&rig, PLACE_OUTBOUND, 0, packet, len)], 0);
     assert_int_equal(rig_last(&rig)->reason, REASON_SPOOFED);
 
     len = make_tcp("198.18.0.2", 5, "198.18.0.1", 22, 1, 0, TCP_SYN, NULL, 0, packet);
-    assert_int_equal(state_of(rig_raw(&rig, PLACE_INPUT, 0, packet, len)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_raw(&rig, PLACE_INPUT, 0, packet, len)),
+                     VERDICT_RESET);
 
-    c = rig_conn(GOOD, 443);
+    c = rig_conn(RIG_GOOD, 443);
     len = make_tcp(c.client, c.client_port, c.server, 443, c.isn + 1, 1, TCP_ACK | TCP_URG,
                    (const uint8_t *)"x", 1, packet);
     assert_int_equal(rig.verdict[rig_raw(&rig, PLACE_OUTBOUND, c.mark, packet, len)], 0);
@@ -241,13 +226,13 @@ static void what_no_rule_could_allow_is_refused(void **state)
 
 static void another_agents_binding_is_not_mine(void **state)
 {
-    struct rig_conn c = rig_conn(GOOD, 443);
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
     size_t len = make_hello("allowed.test", 0, hello, sizeof(hello));
 
     (void)state;
     c.client = "198.18.9.2";
-    assert_int_equal(state_of(rig_syn(&rig, &c, NULL, 0)), VERDICT_RESET);
-    assert_int_equal(state_of(rig_client(&rig, &c, 0, hello, len)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_syn(&rig, &c, NULL, 0)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 0, hello, len)), VERDICT_RESET);
     assert_int_equal(rig_last(&rig)->reason, REASON_ADDRESS_NOT_BOUND);
     assert_string_equal(rig_last(&rig)->agent, "other");
 }
@@ -258,10 +243,10 @@ static void both_address_families_are_read_alike(void **state)
     size_t len = make_hello("allowed.test", 0, hello, sizeof(hello));
 
     (void)state;
-    assert_int_equal(state_of(rig_syn(&rig, &c, NULL, 0)), VERDICT_RESET);
+    assert_int_equal(rig_state(&rig, rig_syn(&rig, &c, NULL, 0)), VERDICT_RESET);
     rig_bind(&rig, "allowed.test", "2001:db8::10");
     assert_int_equal(rig.verdict[rig_syn(&rig, &c, NULL, 0)], VERDICT_PASS);
-    assert_int_equal(state_of(rig_client(&rig, &c, 0, hello, len)), VERDICT_PIN);
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 0, hello, len)), VERDICT_PIN);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, start, stop)
