@@ -21,6 +21,7 @@ struct exchange {
     struct http_answer *answer;
     CURL *easy;
     struct err *err;
+    size_t size;  /* of answer->body */
     bool is_told; /* *err is set: by the sink, or for an answer that is too long */
 };
 
@@ -95,13 +96,12 @@ static bool set_tls(const struct http *http, CURL *easy)
 
 bool http_set_up(struct http *http, CURL *easy, const char *path)
 {
-    char *url = malloc(strlen(http->host.url) + strlen(path) + 1);
+    size_t size = strlen(http->host.url) + strlen(path) + 1;
+    char *url = malloc(size);
     bool is_good = url != NULL;
 
-    if (is_good) {
-        strcpy(url, http->host.url); /* flawfinder: sized above */
-        strcat(url, path);
-    }
+    if (is_good)
+        snprintf(url, size, "%s%s", http->host.url, path);
     is_good =
         is_good && curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->error) == CURLE_OK &&
@@ -198,13 +198,18 @@ static bool keep(struct exchange *exchange, const char *bytes, size_t len)
     if (len > HTTP_BODY_MAX - answer->len)
         return err_set(exchange->err, EMSGSIZE,
                        "the Docker engine's answer has more than %u MiB", HTTP_BODY_MAX >> 20);
-    body = realloc(answer->body, answer->len + len + 1);
-    if (body == NULL)
-        return err_set(exchange->err, ENOMEM, "out of memory");
-    memcpy(body + answer->len, bytes, len);
-    answer->body = body;
+    if (answer->body == NULL || answer->len + len >= exchange->size) {
+        size_t size = 2 * (answer->len + len) + 1;
+
+        body = realloc(answer->body, size);
+        if (body == NULL)
+            return err_set(exchange->err, ENOMEM, "out of memory");
+        answer->body = body;
+        exchange->size = size;
+    }
+    memcpy(answer->body + answer->len, bytes, len);
     answer->len += len;
-    body[answer->len] = '\0';
+    answer->body[answer->len] = '\0';
     return true;
 }
 

@@ -31,7 +31,7 @@ static bool look(struct engine *engine, const char *name, struct present *presen
                  struct err *err)
 {
     char path[ENGINE_PATH_MAX], quoted[3 * SETTINGS_IMAGE_MAX];
-    const char *id, *source;
+    const char *id = "", *source = "";
     cJSON *answer = NULL;
     bool is_good;
 

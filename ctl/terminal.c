@@ -56,7 +56,7 @@ void terminal_restore(bool is_broken_off)
         return;
     is_raw = false;
     if (is_broken_off && write(STDOUT_FILENO, reset, sizeof(reset) - 1) < 0)
-        is_broken_off = false; /* the terminal is gone */
+        return; /* the terminal is gone */
     tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
 }
 
