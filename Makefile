@@ -17,9 +17,20 @@ PKGS     = libmnl libnftnl libnetfilter_queue libcrypto libcurl libcjson libidn2
 WARN = -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wvla -Wformat=2 -Wstrict-prototypes \
        -Wmissing-prototypes $(WERROR)
 CPPFLAGS_ALL = -D_GNU_SOURCE -I. -DSECCTL_VERSION='"$(VERSION)"' $(CPPFLAGS)
-HARDEN  = -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fcf-protection
+HARDEN  = -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE $(if $(filter x86_64,$(MACHINE)),-fcf-protection)
 SANFLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDHARDEN = -pie -Wl,-z,relro,-z,now
+
+SYSTEM  ?= $(shell uname)
+MACHINE := $(shell uname -m)
+PARTS    = common fwd sni-filter ctl tests/support
+PROGRAM_NAMES = fwd sni-filter secctl
+ifneq ($(SYSTEM),Linux) # secctl alone: the gateway is built in a container
+PARTS    = common ctl
+PROGRAM_NAMES = secctl
+LDHARDEN =
+CPPFLAGS_ALL += $(shell pkg-config --cflags libcrypto libidn2 libpsl libcjson libcurl libssl libarchive 2>/dev/null)
+endif
 
 # Each program links only its own libraries.
 LIBS_common = $(shell pkg-config --libs libcrypto libidn2 libpsl 2>/dev/null)
@@ -28,7 +39,7 @@ LIBS_filter = $(LIBS_common) $(shell pkg-config --libs libmnl libnftnl libnetfil
 LIBS_ctl    = $(LIBS_common) $(shell pkg-config --libs libcjson libcurl libssl libarchive 2>/dev/null) -lpthread
 LIBS_test   = $(sort $(LIBS_fwd) $(LIBS_filter) $(LIBS_ctl)) -lcmocka -lpthread
 
-MODULES := $(filter-out %/main.c,$(wildcard common/*.c fwd/*.c sni-filter/*.c ctl/*.c tests/support/*.c))
+MODULES := $(filter-out %/main.c,$(wildcard $(PARTS:%=%/*.c)))
 MAINS   := fwd/main.c sni-filter/main.c ctl/main.c
 UNITS   := $(wildcard tests/unit/test_*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
@@ -37,7 +48,7 @@ ALL_C   := $(MODULES) $(MAINS) $(UNITS) $(FUZZERS) $(BENCHES)
 ALL_H   := $(wildcard common/*.h fwd/*.h sni-filter/*.h ctl/*.h tests/support/*.h)
 SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh compose/*.sh proxy-image/*.sh) tests/docker/prepare .ci/run
 
-PROGRAMS = $(BUILD)/fwd $(BUILD)/sni-filter $(BUILD)/secctl
+PROGRAMS = $(PROGRAM_NAMES:%=$(BUILD)/%)
 
 .PHONY: all
 all: $(PROGRAMS)
@@ -110,7 +121,7 @@ image-root: all
 start: export START_CMD := $(value CMD)
 start:
 	@compose/start.sh
-images: image-root
+images: $(if $(filter Linux,$(SYSTEM)),image-root)
 	BUILD=$(abspath $(BUILD)) compose/images.sh
 base-image:
 	compose/base-image.sh

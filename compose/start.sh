@@ -80,11 +80,8 @@ engine_start
 engine_answers
 
 say 'building the programs'
-if [ "$(uname)" = Linux ]; then
-    make -C "$top" --no-print-directory -s -j2 all image-root
-else
-    make -C "$top" --no-print-directory -s -j2 "$SECCTL"
-fi
+make -C "$top" --no-print-directory -s -j2 all
+[ "$(uname)" != Linux ] || make -C "$top" --no-print-directory -s image-root
 if [ -n "$base" ] || needs_base; then
     say 'no image registry can be reached: the base image is made with debootstrap, from the package mirror'
     as_root "$here/base-image.sh"

@@ -14,7 +14,7 @@ declare -A GROUPS_=(
         libidn2-dev libpsl-dev libseccomp-dev libcap-ng-dev libpcap-dev libarchive-dev"
     [engine]="docker.io docker-cli"
     [base]="debootstrap debian-archive-keyring"
-    [test]="clang libcmocka-dev clang-format clang-tidy cppcheck shellcheck
+    [test]="clang musl-tools libcmocka-dev clang-format clang-tidy cppcheck shellcheck
         nftables iproute2 conntrack procps kmod
         nginx-light unbound dnsmasq-base openssh-server openssl
         curl wget openssh-client nodejs default-jdk-headless python3 python3-jsonschema dnsutils iputils-ping
