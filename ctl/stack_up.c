@@ -208,7 +208,7 @@ bool stack_gateway_spec_wanted(struct stack *stack, char spec[STACK_SPEC_MAX],
     return is_good;
 }
 
-/* Networks, container, policy, second network, start, wait. What fails leaves no container.
+/* Container, networks, policy, second network, start, wait. What fails leaves no container.
  * is_taken: out, another secctl was quicker. */
 static bool gateway_make(struct stack *stack, struct wanted *wanted, bool *is_taken,
                          struct err *err)
@@ -218,17 +218,18 @@ static bool gateway_make(struct stack *stack, struct wanted *wanted, bool *is_ta
     cJSON *connect = NULL;
     bool is_good;
 
+    /* the container first: its name is the claim, and networks have none (two may be of one
+     * name) */
     *is_taken = false;
-    if (!stack_network_ensure(stack, STACK_INTERNAL, err) ||
-        !stack_network_ensure(stack, STACK_EXTERNAL, err))
-        return false;
     if (!stack_create(stack, STACK_GATEWAY, gateway_body(stack, wanted, err), id, err)) {
         *is_taken = err->code == EEXIST;
         return false;
     }
     fprintf(stderr, "secctl: starting the gateway\n");
     engine_path(path, "/networks/" STACK_EXTERNAL "/connect");
-    is_good = stack_policy_put(stack, id, &wanted->policy, err) &&
+    is_good = stack_network_ensure(stack, STACK_INTERNAL, err) &&
+              stack_network_ensure(stack, STACK_EXTERNAL, err) &&
+              stack_policy_put(stack, id, &wanted->policy, err) &&
               (connect = stack_connect(id, err)) != NULL &&
               engine_call(stack->engine, "POST", path, connect, NULL, err,
                           "connect the gateway to " STACK_EXTERNAL) &&
