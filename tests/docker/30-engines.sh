@@ -4,7 +4,7 @@
 # The core on the other engines, with bridge-nf-call-iptables at 1 and at 0.
 # no counter-check: the scripts that it runs have theirs
 
-cd "$(dirname "$0")" || exit 1
+here=$(dirname "$0")
 status=0
 
 # on ENGINE NF_CALL SCRIPT...
@@ -13,7 +13,7 @@ on() {
 
     shift 2
     for script; do
-        ENGINE=$engine NF_CALL=$nf "./$script" 2>&1 | sed -E "s/^(ok|not ok) - /&$engine, nf-call $nf: ${script%%.sh}: /"
+        ENGINE=$engine NF_CALL=$nf "$here/$script" 2>&1 | sed -E "s/^(ok|not ok) - /&$engine, nf-call $nf: ${script%%.sh}: /"
         [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
     done
 }
