@@ -114,7 +114,7 @@ if ! is_plain; then
     result $? 'link: UID 13'
     stop_pid "$LINK_B"
     check 'SIGTERM ends a link' fails is_running "$LINK_B"
-    check_fast 'its namespace stays locked' 3000 in_b curl -sS -m 2 "http://$NEIGHBOUR/"
+    check_fast 'its namespace stays locked' "${FAST_MS:-3000}" in_b curl -sS -m 2 "http://$NEIGHBOUR/"
     link_start "$NS_B" "$INNER_B" "$INNER_B6"
     result $? 'a link begins again in the same namespace'
     ip -n "$NS_B" link set sec0 address 02:53:00:00:00:01
