@@ -8,9 +8,9 @@
  * does not see the SYN of a bound address, knows where the client's stream begins.
  * Only the SYN that makes the entry writes it: a later SYN comes to user space with the mark as
  * it is, so that its number can be compared.
- * PINNED, ANSWERED and ACCEPTED carry a tag: a hash of the name that the connection was
- * accepted for, 0 for an address rule. A reload can so find out what a live connection was
- * allowed for without any table in user space.
+ * PINNED, ANSWERED, ACCEPTED and both of HTTP carry a tag: a hash of the name that the
+ * connection was accepted for, 0 for an address rule. A reload can so find out what a live
+ * connection was allowed for without any table in user space.
  *
  * Packet mark: the verdict on one packet, set by user space (or by a rule that needs no user
  * space) in the base chain "decide", carried out in "commit". A packet that arrives in commit
@@ -29,6 +29,10 @@
 #define CT_PINNED   0x30000000u /* value: tag; hello released, not yet answered */
 #define CT_ANSWERED                                                                            \
     0x50000000u /* as PINNED, but the answer has begun, and user space reads it */
+/* value: tag of the last request; the client's payload is read for ever, the server's is not */
+#define CT_HTTP_READ 0x60000000u
+/* the same, but user space waits for an ACK and sees all that the server sends */
+#define CT_HTTP_SENT 0x40000000u
 
 /* packet mark, state: a verdict */
 #define VERDICT_PASS   0x90000000u /* lets this packet go; the connection stays as it is */
@@ -40,6 +44,9 @@
 #define VERDICT_ICMP                                                                           \
     0xd0000000u /* not TCP: administratively prohibited (RFC 1812 §5.2.7.1)                   \
                  */
+/* let it go; connection becomes CT_HTTP_READ or CT_HTTP_SENT | value */
+#define VERDICT_HTTP_READ 0xf0000000u
+#define VERDICT_HTTP_SENT 0x80000000u
 
 /* Not a verdict: what user space is told of a packet from the tunnel whose outer address, MAC
  * and source address are not those of one link. */
@@ -63,5 +70,7 @@
 
 /* Packet mark of DNS answers that leave through the transparent socket: not tracked. */
 #define MARK_DNS_ANSWER 0xe0000053u
+/* Of the page that says why a request was refused: the same. */
+#define MARK_HTTP_PAGE 0xe0000050u
 
 #endif

@@ -223,6 +223,7 @@ static void add_outbound(const struct ruleset_wish *wish, struct ruleset *rs)
     rule = ruleset_rule(rs, CHAIN_OUTBOUND);
     rule_has_payload(rule);
     rule_goto(rule, CHAIN_ASK);
+    ruleset_add_http_outbound(rs);
     ruleset_add_bare_tcp(rs, CHAIN_OUTBOUND);
     rule_goto(ruleset_rule(rs, CHAIN_OUTBOUND), CHAIN_REFUSE);
 }
@@ -325,6 +326,7 @@ static void add_commit(struct ruleset *rs)
     rule_mark(rule, MARK_STATE_MASK, NFT_CMP_EQ, VERDICT_PIN);
     rule_set_ct_state(rule, CT_PINNED, true);
     rule_accept(rule);
+    ruleset_add_http_commit(rs);
     rule = ruleset_rule(rs, CHAIN_COMMIT);
     rule_mark(rule, MARK_STATE_MASK, NFT_CMP_EQ, VERDICT_RESET);
     rule_l4proto(rule, NFT_CMP_EQ, IPPROTO_TCP);

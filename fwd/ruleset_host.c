@@ -139,6 +139,9 @@ static void add_output_dns(const struct ruleset_wish *wish, struct ruleset *rs)
     rule = ruleset_rule(rs, "output_raw");
     rule_mark(rule, UINT32_MAX, NFT_CMP_EQ, MARK_DNS_ANSWER);
     rule_notrack(rule);
+    rule = ruleset_rule(rs, "output_raw");
+    rule_mark(rule, UINT32_MAX, NFT_CMP_EQ, MARK_HTTP_PAGE);
+    rule_notrack(rule);
 
     ruleset_base(rs, CHAIN_OUTPUT, "filter", NF_INET_LOCAL_OUT, 0, NF_DROP);
     rule = ruleset_rule(rs, CHAIN_OUTPUT);
@@ -150,6 +153,7 @@ static void add_output_dns(const struct ruleset_wish *wish, struct ruleset *rs)
     rule_oif(rule, &wish->internal);
     rule_sport(rule, IPPROTO_UDP, 53);
     rule_accept(rule);
+    ruleset_add_http_output(wish, rs);
     rule = ruleset_rule(rs, CHAIN_OUTPUT);
     rule->note = "DNS over TCP: the port becomes 53 in postrouting";
     rule_oif(rule, &wish->internal);

@@ -153,6 +153,7 @@ void ruleset_add_inbound(const struct ruleset_wish *wish, struct ruleset *rs)
     rule_ct_mark_state(rule, NFT_CMP_EQ, CT_ACCEPTED);
     rule_tcp_flags(rule, TCP_FLAG_SYN, NFT_CMP_EQ, 0);
     rule_pass(rule);
+    ruleset_add_http_inbound(rs);
     add_syn_ack(rs);
     rule = ruleset_rule(rs, CHAIN_INBOUND);
     rule_has_payload(rule);

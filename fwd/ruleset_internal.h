@@ -59,6 +59,12 @@ void ruleset_add_tunnel_input(const struct ruleset_wish *wish, struct ruleset *r
 void ruleset_add_tunnel_output(const struct ruleset_wish *wish, struct ruleset *rs);
 void ruleset_add_tunnel_detour(const struct ruleset_wish *wish, struct ruleset *rs);
 
+/* ruleset_http.c: connections whose client's payload is read for ever */
+void ruleset_add_http_outbound(struct ruleset *rs); /* behind the rule for payload */
+void ruleset_add_http_inbound(struct ruleset *rs);
+void ruleset_add_http_commit(struct ruleset *rs);
+void ruleset_add_http_output(const struct ruleset_wish *wish, struct ruleset *rs);
+
 /* A packet that carries no payload and one of the usual sets of flags passes. */
 void ruleset_add_bare_tcp(struct ruleset *rs, const char *chain);
 

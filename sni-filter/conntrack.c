@@ -2,8 +2,8 @@
  *
  * How it works. Two ctnetlink sockets: one for the dump, whose answers come piece by piece
  * between other work, one for changes, whose answers are read at once. The dump is filtered by
- * mark in the kernel and again here (older kernels ignore the filter of a mask they do not
- * know). An entry that the receiver has no room for stays in the buffer, so none is lost.
+ * mark here: no mask tells the live states from the others. An entry that the receiver has no
+ * room for stays in the buffer, so none is lost.
  *
  * A connection is revoked by its mark, not deleted: rules answer its next packet with a reset.
  */
@@ -25,12 +25,6 @@
 #define DUMP_LEN        65536
 #define REVOKE_LEN_MAX  256 /* bytes of one change; 180 for IPv6 */
 #define REVOKES_LEN_MAX (64 * REVOKE_LEN_MAX)
-
-/* Tells accepted and pinned from open and revoked. */
-#define LIVE_MASK (CT_ACCEPTED & CT_PINNED)
-static_assert((CT_OPEN & LIVE_MASK) == 0 && (CT_REVOKED & LIVE_MASK) == 0 &&
-                  (CT_ANSWERED & LIVE_MASK) == LIVE_MASK,
-              "one bit is enough");
 
 struct conntrack {
     struct mnl_socket *dump_nl, *change_nl;
@@ -117,8 +111,6 @@ int conntrack_dump(struct conntrack *ct)
         return -EBUSY;
     ct->dump_seq = ++ct->seq;
     nlh = put_message(buf, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC, ct->dump_seq);
-    mnl_attr_put_u32(nlh, CTA_MARK, htonl(LIVE_MASK));
-    mnl_attr_put_u32(nlh, CTA_MARK_MASK, htonl(LIVE_MASK));
     if (mnl_socket_sendto(ct->dump_nl, nlh, nlh->nlmsg_len) < 0)
         return -errno;
     ct->is_dumping = true;
@@ -132,6 +124,8 @@ static bool is_live(uint32_t mark)
     case CT_ACCEPTED:
     case CT_PINNED:
     case CT_ANSWERED:
+    case CT_HTTP_READ:
+    case CT_HTTP_SENT:
         return true;
     }
     return false;

@@ -86,6 +86,16 @@ struct engine_reset {
     uint8_t is_client_told; /* 0: its client, too, is sent a reset */
 };
 
+#define ENGINE_PAGE_MAX 1400
+
+/* What a client whose first request was refused is told, as if its server said it. */
+struct engine_page {
+    struct engine_live live;
+    uint32_t seq, ack; /* what client and server expect next */
+    uint32_t len;
+    char text[ENGINE_PAGE_MAX]; /* len bytes of it */
+};
+
 struct engine_ops {
     /* A held or just given packet: verdict is 0 (drop) or a packet mark VERDICT_* | value. */
     void (*verdict)(void *arg, uint32_t id, uint32_t verdict);
@@ -104,6 +114,8 @@ struct engine_ops {
     /* Tell the server of a revoked connection, as its client, that it is over. After the
      * verdict or the revocation that made it one. */
     void (*reset_server)(void *arg, const struct engine_reset *reset);
+    /* The same for its client: a page, and the connection's end. */
+    void (*http_page)(void *arg, const struct engine_page *page);
     void *arg;
 };
 

@@ -5,6 +5,7 @@
  */
 #include <netinet/in.h>
 
+#include "sni-filter/engine_http.h"
 #include "sni-filter/engine_internal.h"
 
 static void accept_flow(struct engine *e, struct flow *flow, uint32_t id)
@@ -62,6 +63,10 @@ void engine_tcp_inbound(struct engine *e, const struct packet_meta *meta,
 
     if (packet->protocol == IPPROTO_TCP && packet->has_ports && !packet->is_fragment)
         flow = flow_find(&e->flows, &key);
+    if ((meta->mark & MARK_STATE_MASK) == CT_HTTP_SENT) {
+        engine_http_inbound(e, flow, meta, packet);
+        return;
+    }
     if (flow == NULL || flow->state != FLOW_PINNED ||
         ((meta->mark & MARK_STATE_MASK) != CT_PINNED &&
          (meta->mark & MARK_STATE_MASK) != CT_ANSWERED)) {

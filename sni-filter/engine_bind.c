@@ -23,7 +23,8 @@ static void report_bound(struct engine *e, struct binding *b, uint32_t timeout_s
     for (size_t i = 0; i < nr; i++) {
         const struct policy_service *s = &services[i];
 
-        if (s->kind != SERVICE_TLS || s->port_last - s->port_first >= BOUND_PORTS_MAX)
+        if ((s->kind != SERVICE_TLS && s->kind != SERVICE_HTTP) ||
+            s->port_last - s->port_first >= BOUND_PORTS_MAX)
             continue;
         /* A port where any bytes are allowed too is judged, and recorded, at each SYN. */
         for (uint32_t port = s->port_first; port <= s->port_last; port++) {
@@ -125,11 +126,20 @@ void engine_rebind(struct engine *e, const struct engine_clock *now)
     }
 }
 
+static bool is_http(const struct engine_live *live)
+{
+    return (live->mark & MARK_STATE_MASK) == CT_HTTP_READ ||
+           (live->mark & MARK_STATE_MASK) == CT_HTTP_SENT;
+}
+
 static bool is_service_allowed(const struct engine *e, uint32_t source_tag, const char *name,
-                               uint16_t port)
+                               const struct engine_live *live)
 {
     unsigned agent = e->policy_agents[source_tag];
+    uint16_t port = live->dport;
 
+    if (is_http(live))
+        return policy_name(e->policy, agent, name, SERVICE_HTTP, port).result == POLICY_ALLOWED;
     return policy_name(e->policy, agent, name, SERVICE_TLS, port).result == POLICY_ALLOWED ||
            policy_name(e->policy, agent, name, SERVICE_TCP, port).result == POLICY_ALLOWED;
 }
@@ -138,13 +148,13 @@ static bool is_addr_allowed(const struct engine *e, uint32_t source_tag,
                             const struct engine_live *live)
 {
     unsigned agent = e->policy_agents[source_tag];
-    struct policy_answer tls =
-        policy_addr(e->policy, agent, &live->dst, SERVICE_TLS, live->dport);
+    enum service_kind kind = is_http(live) ? SERVICE_HTTP : SERVICE_TLS;
+    struct policy_answer read = policy_addr(e->policy, agent, &live->dst, kind, live->dport);
     struct policy_answer tcp =
         policy_addr(e->policy, agent, &live->dst, SERVICE_TCP, live->dport);
 
-    return tls.result != POLICY_DENIED && tcp.result != POLICY_DENIED &&
-           (tls.result == POLICY_ALLOWED || tcp.result == POLICY_ALLOWED);
+    return read.result != POLICY_DENIED && tcp.result != POLICY_DENIED &&
+           (read.result == POLICY_ALLOWED || tcp.result == POLICY_ALLOWED);
 }
 
 /* The name that a live connection's tag stands for: the address was given out for it. */
@@ -194,7 +204,7 @@ bool engine_live_allowed(struct engine *e, const struct engine_clock *now,
         return true;
     b = source_tag != 0 ? binding_of_tag(e, source_tag, live) : NULL;
     if (b == NULL || live->protocol != IPPROTO_TCP ||
-        !is_service_allowed(e, source_tag, b->name, live->dport)) {
+        !is_service_allowed(e, source_tag, b->name, live)) {
         if (!live->is_ended)
             record_revoked(e, source_tag, live, b != NULL ? b->name : "");
         return false;

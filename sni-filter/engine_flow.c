@@ -21,11 +21,20 @@ struct flow_key engine_flow_key(const struct addr *client, uint16_t client_port,
     return key;
 }
 
+struct engine_live engine_flow_live(const struct flow *flow)
+{
+    return (struct engine_live) { .src = flow->key.client,
+                                  .dst = flow->key.server,
+                                  .sport = flow->key.client_port,
+                                  .dport = flow->key.server_port,
+                                  .protocol = IPPROTO_TCP };
+}
+
 struct record engine_flow_record(const struct engine *e, const struct flow *flow,
                                  enum record_verdict verdict, enum reason reason)
 {
     struct record record = {
-        .event = EVENT_TLS,
+        .event = flow->is_http ? EVENT_HTTP : EVENT_TLS,
         .verdict = verdict,
         .reason = reason,
         .wall_us = e->now->wall_us,
@@ -64,12 +73,9 @@ void engine_flow_release(struct engine *e, struct flow *flow, uint32_t end)
 void engine_flow_reset(struct engine *e, struct flow *flow)
 {
     struct engine_reset reset = {
-        .live = { .src = flow->key.client,
-                  .dst = flow->key.server,
-                  .sport = flow->key.client_port,
-                  .dport = flow->key.server_port,
-                  .protocol = IPPROTO_TCP },
-        .seq = flow->client_start + flow->released,
+        .live = engine_flow_live(flow),
+        .seq =
+            flow->client_start + (flow->is_http ? (uint32_t)flow->http.high : flow->released),
         .ack = flow->server_start,
     };
     struct held held;

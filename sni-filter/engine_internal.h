@@ -87,11 +87,14 @@ struct judgement {
     struct policy_answer answer;
 };
 enum reason engine_refusal(const struct policy_answer *answer);
+struct http_request;
+struct judgement judge_request(struct engine *e, uint32_t source_tag, const struct addr *addr,
+                               uint16_t port, const struct http_request *request);
 struct judgement judge_hello(struct engine *e, uint32_t source_tag, const struct addr *addr,
                              uint16_t port, const struct tls_hello *hello);
-/* May this agent's client at all send a hello there? (SYN, early release) */
-bool judge_may_send_hello(struct engine *e, uint32_t source_tag, const struct addr *addr,
-                          uint16_t port);
+/* May this agent's client at all send a hello, or a request, there? (SYN, early release) */
+bool judge_may_send(struct engine *e, uint32_t source_tag, const struct addr *addr,
+                    uint16_t port, enum service_kind kind);
 struct syn_judgement {
     enum { SYN_REFUSE, SYN_READ, SYN_ACCEPT } what; /* READ: its first bytes are judged */
     struct judgement judgement;
@@ -105,6 +108,7 @@ struct flow_key engine_flow_key(const struct addr *client, uint16_t client_port,
                                 const struct addr *server, uint16_t server_port);
 struct record engine_flow_record(const struct engine *e, const struct flow *flow,
                                  enum record_verdict verdict, enum reason reason);
+struct engine_live engine_flow_live(const struct flow *flow);
 /* Let go what is held of bytes below end, in stream order. The first hello's packets, up to the
  * one that ends it, pin the connection. */
 void engine_flow_release(struct engine *e, struct flow *flow, uint32_t end);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sni-filter/engine_internal.h"
+#include "sni-filter/http_request.h"
 
 enum reason engine_refusal(const struct policy_answer *answer)
 {
@@ -66,10 +67,10 @@ static struct judgement judge_nameless(struct policy_answer by_addr, enum reason
 
 static struct judgement judge_name(struct engine *e, uint32_t source_tag,
                                    const struct addr *addr, uint16_t port, const char *name,
-                                   const struct policy_answer *by_addr)
+                                   enum service_kind kind, const struct policy_answer *by_addr)
 {
     unsigned agent = e->policy_agents[source_tag];
-    struct policy_answer by_name = policy_name(e->policy, agent, name, SERVICE_TLS, port);
+    struct policy_answer by_name = policy_name(e->policy, agent, name, kind, port);
 
     if (by_name.result == POLICY_DENIED)
         return refused(REASON_NAME_DENIED, by_name);
@@ -104,24 +105,40 @@ struct judgement judge_hello(struct engine *e, uint32_t source_tag, const struct
             return refused(REASON_NAME_NOT_ALLOWED, none);
         return judge_nameless(by_addr, REASON_NAME_NOT_ALLOWED);
     }
-    return judge_name(e, source_tag, addr, port, hello->name, &by_addr);
+    return judge_name(e, source_tag, addr, port, hello->name, SERVICE_TLS, &by_addr);
+}
+
+struct judgement judge_request(struct engine *e, uint32_t source_tag, const struct addr *addr,
+                               uint16_t port, const struct http_request *request)
+{
+    struct policy_answer none = { .result = POLICY_UNKNOWN };
+    struct policy_answer by_addr =
+        policy_addr(e->policy, e->policy_agents[source_tag], addr, SERVICE_HTTP, port);
+
+    if (by_addr.result == POLICY_DENIED)
+        return refused(REASON_NAME_DENIED, by_addr);
+    if (!request->is_name_addr)
+        return judge_name(e, source_tag, addr, port, request->name, SERVICE_HTTP, &by_addr);
+    if (!addr_equal(&request->addr, addr))
+        return refused(REASON_NAME_NOT_ALLOWED, none);
+    return judge_nameless(by_addr, REASON_NAME_NOT_ALLOWED);
 }
 
 /* What a name that the address was given out for allows at this port. */
 static bool allows(struct engine *e, uint32_t source_tag, const struct binding *b,
                    enum service_kind kind, uint16_t port, struct policy_answer *answer)
 {
-    uint64_t until = kind == SERVICE_TLS ? b->until_us : b->until_plain_us;
+    uint64_t until = kind == SERVICE_TCP ? b->until_plain_us : b->until_us;
 
     *answer = policy_name(e->policy, e->policy_agents[source_tag], b->name, kind, port);
     return answer->result == POLICY_ALLOWED && until > e->now->mono_us;
 }
 
-bool judge_may_send_hello(struct engine *e, uint32_t source_tag, const struct addr *addr,
-                          uint16_t port)
+bool judge_may_send(struct engine *e, uint32_t source_tag, const struct addr *addr,
+                    uint16_t port, enum service_kind kind)
 {
     struct policy_answer answer =
-        policy_addr(e->policy, e->policy_agents[source_tag], addr, SERVICE_TLS, port);
+        policy_addr(e->policy, e->policy_agents[source_tag], addr, kind, port);
     const struct binding *b = NULL;
 
     if (answer.result == POLICY_DENIED)
@@ -129,7 +146,7 @@ bool judge_may_send_hello(struct engine *e, uint32_t source_tag, const struct ad
     if (answer.result == POLICY_ALLOWED || e->is_binding_off)
         return true;
     while ((b = binding_next(&e->bindings, source_tag, addr, b, e->now->mono_us)) != NULL)
-        if (allows(e, source_tag, b, SERVICE_TLS, port, &answer))
+        if (allows(e, source_tag, b, kind, port, &answer))
             return true;
     return false;
 }
@@ -154,7 +171,8 @@ static void judge_syn_names(struct engine *e, uint32_t source_tag, const struct 
             out->judgement = refused(answer.result == POLICY_UNKNOWN ? REASON_ADDRESS_NOT_BOUND
                                                                      : engine_refusal(&answer),
                                      answer);
-        if (allows(e, source_tag, b, SERVICE_TLS, port, &answer))
+        if (allows(e, source_tag, b, SERVICE_TLS, port, &answer) ||
+            allows(e, source_tag, b, SERVICE_HTTP, port, &answer))
             out->what = SYN_READ;
     }
 }
@@ -165,6 +183,7 @@ struct syn_judgement judge_syn(struct engine *e, uint32_t source_tag, const stru
     unsigned agent = e->policy_agents[source_tag];
     struct policy_answer plain = policy_addr(e->policy, agent, addr, SERVICE_TCP, port);
     struct policy_answer tls = policy_addr(e->policy, agent, addr, SERVICE_TLS, port);
+    struct policy_answer http = policy_addr(e->policy, agent, addr, SERVICE_HTTP, port);
     struct syn_judgement out = { .what = SYN_REFUSE };
 
     if (plain.result == POLICY_ALLOWED) {
@@ -181,7 +200,8 @@ struct syn_judgement judge_syn(struct engine *e, uint32_t source_tag, const stru
                                                                  : REASON_ADDRESS_NOT_BOUND,
                             plain);
     judge_syn_names(e, source_tag, addr, port, &out);
-    if (out.what == SYN_REFUSE && (tls.result == POLICY_ALLOWED || e->is_binding_off))
+    if (out.what == SYN_REFUSE &&
+        (tls.result == POLICY_ALLOWED || http.result == POLICY_ALLOWED || e->is_binding_off))
         out.what = SYN_READ;
     return out;
 }

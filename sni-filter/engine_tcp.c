@@ -21,6 +21,7 @@
 #include <string.h>
 #include <netinet/in.h>
 
+#include "sni-filter/engine_http.h"
 #include "sni-filter/engine_internal.h"
 
 static void take_segment(struct engine *e, struct flow *flow, uint32_t id, uint32_t offset,
@@ -63,7 +64,10 @@ static void take_segment(struct engine *e, struct flow *flow, uint32_t id, uint3
         return;
     }
     flow_touch(&e->flows, flow, e->now->mono_us);
-    engine_hello_read(e, flow);
+    if (engine_http_is(e, flow))
+        engine_http_read(e, flow);
+    else
+        engine_hello_read(e, flow);
 }
 
 static void refuse_packet(struct engine *e, const struct packet_meta *meta,
@@ -124,6 +128,11 @@ static uint32_t client_start(uint32_t isn, uint32_t seq)
     return behind <= MARK_VALUE_MASK / 2 ? seq - behind : seq + (MARK_VALUE_MASK + 1 - behind);
 }
 
+static bool is_http_mark(uint32_t mark)
+{
+    return (mark & MARK_STATE_MASK) == CT_HTTP_READ || (mark & MARK_STATE_MASK) == CT_HTTP_SENT;
+}
+
 /* The flow that a payload belongs to; NULL when the packet has got its verdict. */
 static struct flow *flow_of(struct engine *e, const struct packet_meta *meta,
                             const struct ip_packet *packet, uint32_t source_tag)
@@ -134,7 +143,7 @@ static struct flow *flow_of(struct engine *e, const struct packet_meta *meta,
     bool is_open = (meta->mark & MARK_STATE_MASK) == CT_OPEN;
     uint32_t isn = meta->mark & MARK_VALUE_MASK;
 
-    if (flow != NULL && is_open && flow->isn != isn) {
+    if (flow != NULL && is_open && (flow->isn != isn || flow->http.is_marked)) {
         engine_flow_forget(e, flow); /* the ports were reused */
         flow = NULL;
     }
@@ -145,7 +154,8 @@ static struct flow *flow_of(struct engine *e, const struct packet_meta *meta,
     if (flow != NULL)
         return flow;
     if (!is_open) {
-        refuse_packet(e, meta, packet, source_tag, EVENT_TLS, REASON_INTERNAL_ERROR,
+        refuse_packet(e, meta, packet, source_tag,
+                      is_http_mark(meta->mark) ? EVENT_HTTP : EVENT_TLS, REASON_INTERNAL_ERROR,
                       VERDICT_RESET, "what was read of this connection is lost");
         return NULL;
     }
@@ -171,6 +181,11 @@ static void take_payload(struct engine *e, const struct packet_meta *meta,
 
     if (flow == NULL)
         return;
+    flow->http.is_marked |= is_http_mark(meta->mark);
+    if (engine_http_is_judged(flow)) {
+        engine_http_segment(e, flow, meta, packet);
+        return;
+    }
     offset = (packet->seq - (flow->isn + 1)) & MARK_VALUE_MASK;
     if (offset > MARK_VALUE_MASK /
                      2) { /* begins before the stream does: those bytes are no part of it */
@@ -243,6 +258,8 @@ void engine_tcp_outbound(struct engine *e, const struct packet_meta *meta,
     else if (cursor_left(&packet->payload) != 0 && (flags & TCP_RST) != 0)
         refuse_packet(e, meta, packet, source_tag, EVENT_PACKET, REASON_PROTOCOL, 0,
                       "payload in a reset");
+    else if (cursor_left(&packet->payload) == 0 && is_http_mark(meta->mark))
+        engine_http_bare(e, meta, packet);
     else if (cursor_left(&packet->payload) != 0)
         take_payload(e, meta, packet, source_tag);
     else

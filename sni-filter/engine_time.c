@@ -4,22 +4,45 @@
  * new policy means for hellos that are half read: one that nothing can allow any more ends.
  * (Connections whose hello has been judged are known to the kernel, and revoked by its list.)
  */
+#include "sni-filter/engine_http.h"
 #include "sni-filter/engine_internal.h"
+
+/* May anything that is read be sent to the flow's server? Before its first byte it may become
+ * either. */
+static bool may_send(struct engine *e, const struct flow *flow)
+{
+    const struct addr *server = &flow->key.server;
+    uint16_t port = flow->key.server_port;
+
+    if (!flow->is_http && judge_may_send(e, flow->source_tag, server, port, SERVICE_TLS))
+        return true;
+    return (flow->is_http || flow->client.edge == 0) &&
+           judge_may_send(e, flow->source_tag, server, port, SERVICE_HTTP);
+}
+
+/* True when something of a hello that is not whole has gone. */
+static bool relieve_hello(struct engine *e, struct flow *flow)
+{
+    uint32_t edge = flow->client.edge;
+
+    if (edge <= flow->released || edge > RELEASED_EARLY_MAX || !may_send(e, flow))
+        return false;
+    if (!engine_hello_may_come(e, flow)) {
+        engine_flow_refuse(e, flow, REASON_MALFORMED, "");
+        return false;
+    }
+    engine_flow_release(e, flow, edge);
+    return true;
+}
 
 /* A client whose window is full of small pieces would wait for ever: help it on. */
 static void relieve(struct engine *e, struct flow *flow)
 {
-    uint32_t edge = flow->client.edge;
     struct record record;
 
     flow_calm(&e->flows, flow);
-    if (edge <= flow->released || edge > RELEASED_EARLY_MAX ||
-        !judge_may_send_hello(e, flow->source_tag, &flow->key.server, flow->key.server_port))
+    if (!(flow->is_http ? engine_http_relieve(e, flow) : relieve_hello(e, flow)))
         return;
-    if (!engine_hello_may_come(e, flow)) {
-        engine_flow_refuse(e, flow, REASON_MALFORMED, "");
-        return;
-    }
     if (!flow->was_released_early) {
         flow->was_released_early = true;
         record = engine_flow_record(e, flow, RECORD_ALLOW, REASON_RELEASED);
@@ -27,7 +50,6 @@ static void relieve(struct engine *e, struct flow *flow)
         engine_record(e, &record);
     }
     e->counts.released_early++;
-    engine_flow_release(e, flow, edge);
 }
 
 static void expire(struct engine *e, uint32_t source_tag, enum flow_state state,
@@ -37,7 +59,9 @@ static void expire(struct engine *e, uint32_t source_tag, enum flow_state state,
 
     while ((flow = flow_oldest(&e->flows, source_tag, state)) != NULL &&
            e->now->mono_us - flow->state_us >= after_us) {
-        if (state == FLOW_OPEN || flow->nr_held > 0)
+        if (flow->is_http && (state == FLOW_OPEN || flow->nr_held > 0))
+            engine_http_refuse(e, flow, NULL, REASON_HELLO_TIMEOUT, "");
+        else if (state == FLOW_OPEN || flow->nr_held > 0)
             engine_flow_refuse(e, flow, REASON_HELLO_TIMEOUT, "");
         else
             flow_free(&e->flows, flow);
@@ -59,6 +83,8 @@ uint64_t engine_tcp_tick(struct engine *e)
     for (uint32_t tag = 1; tag < e->nr_agents; tag++) {
         expire(e, tag, FLOW_OPEN, HELLO_US);
         expire(e, tag, FLOW_PINNED, ANSWER_US);
+        expire(e, tag, FLOW_HTTP, HTTP_IDLE_US);
+        expire(e, tag, FLOW_HTTP_END, HTTP_END_US);
         expire(e, tag, FLOW_REFUSED, TOMBSTONE_US);
     }
     if (table->stalls.oldest != FLOW_NONE)
@@ -77,8 +103,10 @@ void engine_tcp_recheck(struct engine *e)
             struct flow *flow = &table->flows[i];
 
             i = flow->by_state.newer; /* refusing takes it out of the list */
-            if (!judge_may_send_hello(e, tag, &flow->key.server, flow->key.server_port))
-                engine_flow_refuse(e, flow, REASON_POLICY_CHANGED, "its hello was half read");
+            if (!may_send(e, flow))
+                engine_flow_refuse(e, flow, REASON_POLICY_CHANGED,
+                                   flow->is_http ? "its request was half read"
+                                                 : "its hello was half read");
         }
     }
 }

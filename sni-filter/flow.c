@@ -181,7 +181,9 @@ struct flow *flow_new(struct flow_table *table, const struct flow_key *key, uint
 
     if (agent->nr_flows >= table->flows_per_agent &&
         !give_up(table, source_tag, FLOW_REFUSED, NULL, now_us) &&
-        !give_up(table, source_tag, FLOW_PINNED, NULL, now_us))
+        !give_up(table, source_tag, FLOW_HTTP_END, NULL, now_us) &&
+        !give_up(table, source_tag, FLOW_PINNED, NULL, now_us) &&
+        !give_up(table, source_tag, FLOW_HTTP, NULL, now_us))
         return NULL;
     index = take_index(table);
     if (index == FLOW_NONE)
@@ -248,6 +250,23 @@ enum stream_rc flow_put(struct flow_table *table, struct flow *flow, struct stre
     rc = stream_put(stream, &table->pool, offset, segment, nr_new);
     agent->nr_chunks += stream->nr_chunks - before;
     return rc;
+}
+
+uint32_t flow_pass(struct flow_table *table, struct flow *flow, struct stream *stream,
+                   uint32_t to)
+{
+    uint32_t before = stream->nr_chunks, moved = stream_pass(stream, &table->pool, to);
+
+    table->agents[flow->source_tag].nr_chunks -= before - stream->nr_chunks;
+    if (stream != &flow->client || moved == 0)
+        return moved;
+    for (uint32_t i = flow->held_head; i != HELD_NONE; i = table->held[i].next) {
+        struct held *held = &table->held[i];
+
+        held->offset = held->offset > moved ? held->offset - moved : 0;
+        held->end = held->end > moved ? held->end - moved : 0;
+    }
+    return moved;
 }
 
 bool flow_hold(struct flow_table *table, struct flow *flow, uint32_t id, uint32_t offset,

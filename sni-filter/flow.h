@@ -10,6 +10,7 @@
 
 #include "common/addr.h"
 #include "common/attr.h"
+#include "sni-filter/http_body.h"
 #include "sni-filter/stream.h"
 
 #define FLOW_NONE UINT32_MAX
@@ -17,9 +18,11 @@
 
 enum flow_state {
     FLOW_FREE,
-    FLOW_OPEN,    /* the client's hello is not whole yet */
-    FLOW_PINNED,  /* hello judged and released; waiting for the server's answer */
-    FLOW_REFUSED, /* tombstone: what is still in the queue is dropped */
+    FLOW_OPEN,     /* the client's hello is not whole yet */
+    FLOW_PINNED,   /* hello judged and released; waiting for the server's answer */
+    FLOW_HTTP,     /* a request was judged; all that its client sends is read */
+    FLOW_HTTP_END, /* the same, its client has said that it will send no more */
+    FLOW_REFUSED,  /* tombstone: what is still in the queue is dropped */
     NR_FLOW_STATES,
 };
 
@@ -44,8 +47,25 @@ struct flow_link {
     uint32_t older, newer;
 };
 
+/* Positions count bytes of the client's direction, from its first one on; they do not wrap.
+ * flow->client holds what stands at and above at, flow->server framing that went and that the
+ * server has not acknowledged. */
+struct http_flow {
+    uint64_t base;   /* position of the client stream's offset 0 */
+    uint64_t at;     /* where the next piece of framing begins: bytes below it may go */
+    uint64_t high;   /* end of the highest byte that has gone */
+    uint64_t acked;  /* what the server has acknowledged */
+    uint64_t pinned; /* end of the last piece of framing that may go */
+    uint32_t pins_from, pins_to; /* flow->server: the pins that are kept */
+    uint32_t seen;               /* client stream: lines below this offset are no news */
+    struct http_body body;
+    bool is_marked; /* a packet was seen that the kernel knows to be of this connection */
+};
+
 struct flow {
     struct flow_key key;
+    bool is_http;
+    struct http_flow http;
     uint8_t state, phase;
     bool was_released_early; /* and that was recorded */
     bool is_pin_sent; /* the packet that ends the first hello has gone, with VERDICT_PIN */
@@ -126,6 +146,10 @@ struct flow *flow_oldest(struct flow_table *table, uint32_t source_tag, enum flo
 MUST_CHECK enum stream_rc flow_put(struct flow_table *table, struct flow *flow,
                                    struct stream *stream, uint32_t offset,
                                    struct cursor segment, uint64_t now_us, uint32_t *nr_new);
+/** flow_pass - stream_pass() on one of the flow's streams; held packets move with the client's
+ */
+MUST_CHECK uint32_t flow_pass(struct flow_table *table, struct flow *flow,
+                              struct stream *stream, uint32_t to);
 void flow_drop_streams(struct flow_table *table, struct flow *flow);
 
 /** flow_hold - remember a held packet in stream order; false when the flow or its agent holds

@@ -131,6 +131,11 @@ static void on_reset_server(void *arg, const struct engine_reset *reset)
     inspector_order(arg, WIRE_RESET_SERVER, reset, sizeof(*reset), NULL, 0);
 }
 
+static void on_http_page(void *arg, const struct engine_page *page)
+{
+    inspector_order(arg, WIRE_HTTP_PAGE, page, sizeof(*page), NULL, 0);
+}
+
 struct policy *inspector_closed_policy(struct err *err)
 {
     const struct policy_source nothing = { .file = "none", .text = "", .len = 0 };
@@ -148,6 +153,7 @@ int inspector_make_engine(struct inspector *ins)
                                     .record = on_record,
                                     .revoke = on_revoke,
                                     .reset_server = on_reset_server,
+                                    .http_page = on_http_page,
                                     .arg = ins };
     uint8_t seed[16];
     struct err err;

@@ -220,6 +220,9 @@ static int carry_out(struct packet_side *side)
         return conntrack_revoke(side->io.ct, &order->live);
     case WIRE_RESET_SERVER:
         return gather_reset(side);
+    case WIRE_HTTP_PAGE: /* a client that gets none is reset when it sends again */
+        note_revoked(side, tcp_page_send(&order->page));
+        return 0;
     }
     return -EPROTO;
 }

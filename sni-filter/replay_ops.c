@@ -23,6 +23,12 @@ static void apply_verdict(struct replay_connection *connection, uint32_t verdict
         connection->is_confirmed = true;
         connection->mark = CT_PINNED | value;
         break;
+    case VERDICT_HTTP_READ:
+        connection->mark = CT_HTTP_READ | value;
+        break;
+    case VERDICT_HTTP_SENT:
+        connection->mark = CT_HTTP_SENT | value;
+        break;
     case VERDICT_RESET:
     case VERDICT_ICMP:
         connection->mark = CT_REVOKED;
@@ -97,6 +103,12 @@ static void on_reset_server(void *arg, const struct engine_reset *reset)
     (void)reset;
 }
 
+static void on_http_page(void *arg, const struct engine_page *page)
+{
+    (void)arg;
+    (void)page;
+}
+
 static void on_revoke(void *arg, const struct engine_live *live)
 {
     struct replay_kernel *kernel = arg;
@@ -127,6 +139,7 @@ struct engine_ops replay_kernel_ops(struct replay_kernel *kernel)
         .record = on_record,
         .revoke = on_revoke,
         .reset_server = on_reset_server,
+        .http_page = on_http_page,
         .arg = kernel,
     };
 }

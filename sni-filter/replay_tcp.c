@@ -171,10 +171,26 @@ static void take_payload(struct replay_kernel *kernel, const struct passing *p,
         connection->mark = CT_ANSWERED | (connection->mark & MARK_VALUE_MASK);
         replay_give(kernel, PLACE_INBOUND, connection, p->bytes);
         break;
+    case CT_HTTP_READ:
+        if (is_up)
+            replay_give(kernel, PLACE_OUTBOUND, connection, p->bytes);
+        break;
+    case CT_HTTP_SENT:
     case CT_ANSWERED:
         replay_give(kernel, is_up ? PLACE_OUTBOUND : PLACE_INBOUND, connection, p->bytes);
         break;
     }
+}
+
+/* What the rules give to user space though it carries nothing. */
+static bool is_bare_seen(const struct replay_connection *connection, uint8_t flags, bool is_up)
+{
+    uint32_t state = connection->mark & MARK_STATE_MASK;
+
+    if (is_up)
+        return (state == CT_HTTP_READ || state == CT_HTTP_SENT) &&
+               (flags & (TCP_FIN | TCP_RST)) != 0;
+    return state == CT_HTTP_SENT && (flags & TCP_SYN) == 0;
 }
 
 static void note_end(struct replay_connection *connection, uint8_t flags, bool is_up)
@@ -228,7 +244,8 @@ void replay_take_tcp(struct replay_kernel *kernel, const struct passing *p)
     if (!connection->has_isn)
         find_isn(kernel, p, connection, is_up);
     note_end(connection, p->ip.tcp_flags, is_up);
-    if (!connection->is_confirmed || connection->is_unjudged || p->ip.payload.len == 0)
+    if (!connection->is_confirmed || connection->is_unjudged ||
+        (p->ip.payload.len == 0 && !is_bare_seen(connection, p->ip.tcp_flags, is_up)))
         return;
     if (connection->server.port != DNS_PORT) {
         take_payload(kernel, p, connection, is_up);

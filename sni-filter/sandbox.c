@@ -17,9 +17,21 @@ static const char *const common_calls[] = {
 };
 
 static const char *const packets_calls[] = {
-    "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "recvmsg",
-    "recvmmsg",      "recvfrom",  "sendto",     "sendmsg",     "wait4",
-    "bind",          "connect",   "setsockopt", NULL, /* the last three: tcp_reset.c */
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_wait",
+    "epoll_pwait",
+    "recvmsg",
+    "recvmmsg",
+    "recvfrom",
+    "sendto",
+    "sendmsg",
+    "wait4",
+    "bind",
+    "connect",
+    "setsockopt",
+    "shutdown", /* tcp_reset.c */
+    NULL,
 };
 
 static const char *const inspector_calls[] = { "poll", "ppoll", NULL };

@@ -147,6 +147,30 @@ enum stream_rc stream_put(struct stream *stream, struct chunk_pool *pool, uint32
     return STREAM_OK;
 }
 
+uint32_t stream_pass(struct stream *stream, struct chunk_pool *pool, uint32_t to)
+{
+    const uint32_t nr = to / CHUNK_SIZE;
+
+    assert(to <= STREAM_MAX);
+    for (uint32_t i = 0; i < nr; i++) {
+        if (stream->chunks[i] == CHUNK_NONE)
+            continue;
+        chunk_give(pool, stream->chunks[i]);
+        stream->nr_chunks--;
+    }
+    if (nr > 0) {
+        const size_t kept = STREAM_CHUNKS_MAX - nr;
+
+        memmove(stream->chunks, stream->chunks + nr, kept * sizeof(stream->chunks[0]));
+        memset(stream->chunks + kept, 0xff, nr * sizeof(stream->chunks[0]));
+    }
+    if (stream->edge < to)
+        stream->edge = to;
+    stream->edge -= nr * CHUNK_SIZE;
+    advance_edge(stream, pool);
+    return nr * CHUNK_SIZE;
+}
+
 void stream_copy(const struct stream *stream, const struct chunk_pool *pool, uint32_t from,
                  uint32_t to, uint8_t *out)
 {

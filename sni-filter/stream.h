@@ -62,6 +62,14 @@ enum stream_rc {
 MUST_CHECK enum stream_rc stream_put(struct stream *stream, struct chunk_pool *pool,
                                      uint32_t offset, struct cursor segment, uint32_t *nr_new);
 
+/**
+ * stream_pass - bytes below to are no longer of interest, whether they have come or not
+ *
+ * to: at most STREAM_MAX. Whole chunks below it are given back and the stream moves up: every
+ * offset is less by the number that is returned, to's too.
+ */
+MUST_CHECK uint32_t stream_pass(struct stream *stream, struct chunk_pool *pool, uint32_t to);
+
 /** stream_byte - the byte at offset, which must be below stream->edge */
 uint8_t stream_byte(const struct stream *stream, const struct chunk_pool *pool,
                     uint32_t offset);

@@ -8,6 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/marks.h"
+
+#ifndef TCP_REPAIR_WINDOW
+#define TCP_REPAIR_WINDOW 29
+#endif
 #ifndef IPV6_TRANSPARENT
 #define IPV6_TRANSPARENT 75
 #endif
@@ -18,6 +23,11 @@ enum {
     REPAIR_OFF_NO_WINDOW_PROBE = -1,
     RECEIVE_QUEUE = 1,
     SEND_QUEUE = 2,
+};
+
+/* struct tcp_repair_window of linux/tcp.h, which does not go with netinet/tcp.h */
+struct repair_window {
+    uint32_t snd_wl1, snd_wnd, max_window, rcv_wnd, rcv_wup;
 };
 
 static socklen_t address(const struct addr *addr, uint16_t port, struct sockaddr_storage *out)
@@ -49,36 +59,88 @@ static bool set_queue(int fd, int queue, uint32_t seq)
            setsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, &seq, sizeof(seq)) == 0;
 }
 
-/* What makes the socket the client's end of the connection. */
-static bool assume(int fd, const struct engine_reset *reset)
+struct end {
+    const struct addr *addr;
+    uint16_t port;
+    uint32_t seq; /* of its next byte */
+};
+
+/* Make the socket the end own of a connection with peer; it stays in repair mode. */
+static bool assume(int fd, const struct end *own, const struct end *peer)
 {
-    const struct engine_live *live = &reset->live;
-    struct sockaddr_storage client, server;
-    socklen_t client_len = address(&live->src, live->sport, &client);
-    socklen_t server_len = address(&live->dst, live->dport, &server);
-    bool is_v4 = live->src.family == ADDR_V4;
+    struct sockaddr_storage from, to;
+    socklen_t from_len = address(own->addr, own->port, &from);
+    socklen_t to_len = address(peer->addr, peer->port, &to);
+    bool is_v4 = own->addr->family == ADDR_V4;
 
     return set(fd, is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_TRANSPARENT : IPV6_TRANSPARENT,
                1) &&
            set(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
            set(fd, IPPROTO_TCP, TCP_REPAIR, REPAIR_ON) &&
-           bind(fd, (const void *)&client, client_len) == 0 &&
-           set_queue(fd, SEND_QUEUE, reset->seq) && set_queue(fd, RECEIVE_QUEUE, reset->ack) &&
-           connect(fd, (const void *)&server, server_len) == 0 &&
-           set(fd, IPPROTO_TCP, TCP_REPAIR,
-               reset->is_client_told ? REPAIR_OFF_NO_WINDOW_PROBE : REPAIR_OFF);
+           bind(fd, (const void *)&from, from_len) == 0 &&
+           set_queue(fd, SEND_QUEUE, own->seq) && set_queue(fd, RECEIVE_QUEUE, peer->seq) &&
+           connect(fd, (const void *)&to, to_len) == 0;
+}
+
+static int open_socket(const struct engine_live *live)
+{
+    int family = live->src.family == ADDR_V4 ? AF_INET : AF_INET6;
+
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+/* From now on closing it sends a reset. */
+static bool be_abrupt(int fd)
+{
+    const struct linger at_once = { .l_onoff = 1 };
+
+    return setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0;
 }
 
 int tcp_reset_send(const struct engine_reset *reset)
 {
-    const struct linger at_once = { .l_onoff = 1 };
-    int family = reset->live.src.family == ADDR_V4 ? AF_INET : AF_INET6;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), rc = 0;
+    const struct engine_live *live = &reset->live;
+    const struct end client = { &live->src, live->sport, reset->seq };
+    const struct end server = { &live->dst, live->dport, reset->ack };
+    int fd = open_socket(live), rc = 0;
 
     if (fd < 0)
         return -errno;
-    if (!assume(fd, reset) ||
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) != 0)
+    if (!assume(fd, &client, &server) ||
+        !set(fd, IPPROTO_TCP, TCP_REPAIR,
+             reset->is_client_told ? REPAIR_OFF_NO_WINDOW_PROBE : REPAIR_OFF) ||
+        !be_abrupt(fd))
+        rc = -errno;
+    close(fd);
+    return rc;
+}
+
+/* The client's window is not known: it has room for a page. */
+static bool set_window(int fd, const struct engine_page *page)
+{
+    const struct repair_window window = { .snd_wl1 = page->ack,
+                                          .snd_wnd = sizeof(page->text),
+                                          .max_window = sizeof(page->text),
+                                          .rcv_wnd = UINT16_MAX,
+                                          .rcv_wup = page->ack };
+
+    return setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, sizeof(window)) == 0;
+}
+
+int tcp_page_send(const struct engine_page *page)
+{
+    const struct engine_live *live = &page->live;
+    const struct end client = { &live->src, live->sport, page->ack };
+    const struct end server = { &live->dst, live->dport, page->seq };
+    int fd = open_socket(live), rc = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (!set(fd, SOL_SOCKET, SO_MARK, (int)MARK_HTTP_PAGE) || !assume(fd, &server, &client) ||
+        !set_window(fd, page) ||
+        !set(fd, IPPROTO_TCP, TCP_REPAIR, REPAIR_OFF_NO_WINDOW_PROBE) ||
+        send(fd, page->text, page->len, MSG_NOSIGNAL) != (ssize_t)page->len ||
+        shutdown(fd, SHUT_WR) != 0 || !be_abrupt(fd))
         rc = -errno;
     close(fd);
     return rc;

@@ -18,4 +18,13 @@
  */
 MUST_CHECK int tcp_reset_send(const struct engine_reset *reset);
 
+/**
+ * tcp_page_send - a page to the client of a connection, in its server's name
+ *
+ * By a socket of the same kind at the server's end: the text, a FIN, and a reset, so that
+ * nothing of the connection stays at the client. Its mark keeps it out of conntrack, and lets
+ * it pass the output rules. Nothing of it is sent again. Returns 0 or -errno.
+ */
+MUST_CHECK int tcp_page_send(const struct engine_page *page);
+
 #endif

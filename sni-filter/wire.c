@@ -33,6 +33,8 @@ bool wire_verdict_is_known(uint32_t verdict)
     case VERDICT_PIN:
     case VERDICT_RESET:
     case VERDICT_ICMP:
+    case VERDICT_HTTP_READ:
+    case VERDICT_HTTP_SENT:
         return true;
     }
     return verdict == 0;
@@ -86,6 +88,13 @@ static bool read_reset(const uint8_t *body, size_t len, struct engine_reset *res
            reset->live.protocol == IPPROTO_TCP;
 }
 
+static bool read_page(const uint8_t *body, size_t len, struct engine_page *page)
+{
+    return copy_whole(page, sizeof(*page), body, len) && live_is_sane(&page->live) &&
+           page->live.protocol == IPPROTO_TCP && page->len >= 1 &&
+           page->len <= sizeof(page->text);
+}
+
 bool wire_read_order(uint32_t type, const uint8_t *body, size_t len, struct wire_order *order)
 {
     order->type = type;
@@ -101,6 +110,8 @@ bool wire_read_order(uint32_t type, const uint8_t *body, size_t len, struct wire
         return read_live(body, len, &order->live);
     case WIRE_RESET_SERVER:
         return read_reset(body, len, &order->reset);
+    case WIRE_HTTP_PAGE:
+        return read_page(body, len, &order->page);
     case WIRE_BOUND_FLUSH:
     case WIRE_DUMP:
         return len == 0;

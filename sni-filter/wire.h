@@ -33,6 +33,7 @@ enum {
     WIRE_DUMP,   /* no body: dump accepted and pinned connections; not again before LIVE_END */
     WIRE_REVOKE, /* struct engine_live: set its conntrack mark to CT_REVOKED */
     WIRE_RESET_SERVER, /* struct engine_reset: send its server a reset, as the client */
+    WIRE_HTTP_PAGE,    /* struct engine_page: tell its client, as the server, why it is over */
 };
 
 /* inspector -> dns */
@@ -66,6 +67,7 @@ struct wire_order {
     struct engine_bound bound;   /* WIRE_BOUND */
     struct engine_live live;     /* WIRE_REVOKE */
     struct engine_reset reset;   /* WIRE_RESET_SERVER */
+    struct engine_page page;     /* WIRE_HTTP_PAGE */
     struct dns_client client;    /* WIRE_DNS_REPLY */
     uint8_t message[DNS_MESSAGE_MAX];
     size_t message_len;

@@ -464,13 +464,20 @@ static void set_up(void)
     set_up_streams();
 }
 
+static void on_http_page(void *arg, const struct engine_page *page)
+{
+    (void)arg;
+    demand(page->len > 0 && page->len <= sizeof(page->text));
+}
+
 static void start(void)
 {
     static const uint8_t seed[16] = "0123456789abcde";
     static struct ipc_setup setup;
     const struct engine_limits limits = { 3, 40, 24, 8 };
-    const struct engine_ops ops = { on_verdict, on_bound,  on_ask,          on_reply, on_keep,
-                                    on_record,  on_revoke, on_reset_server, NULL };
+    const struct engine_ops ops = { on_verdict,   on_bound,  on_ask,    on_reply,
+                                    on_keep,      on_record, on_revoke, on_reset_server,
+                                    on_http_page, NULL };
     static const char prefix[] = "198.18.0.0/24";
 
     setup = (struct ipc_setup) { .nr_sources = 1, .dns_keep_s = 86400, .dns_min_ttl_s = 60 };

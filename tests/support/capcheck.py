@@ -7,9 +7,12 @@ CAPTURE holds what left an interface with address MAC. EXPECTED has one declarat
   out FILTER              packets that match the display filter
   tls NAME ADDR PORT      TCP to ADDR:PORT; with payload only in streams all of whose
                           ClientHellos (by tshark) carry a name declared for ADDR:PORT
+  http NAME ADDR PORT     TCP to ADDR:PORT; with payload only in streams all of whose requests
+                          (by tshark) name in Host a name declared for ADDR:PORT
+  never TEXT              no payload to a declared http ADDR:PORT holds this text
   dns NAME ADDR           questions for NAME, type A or AAAA, to ADDR port 53; without any byte
                           that the question does not need
-  released ADDR PORT N    streams to ADDR:PORT without a ClientHello, of up to N payload bytes
+  released ADDR PORT N    streams to ADDR:PORT without a ClientHello or request, of up to N payload bytes
 
 Always fine: ARP, and neighbour discovery and group membership from MAC with the hop limits that
 no forwarded packet can have; the frame that marks the capture's end. Exit status 0: all declared; 42: not; 1: could not be checked.
@@ -23,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 FIELDS = """frame.number eth.src eth.type arp.opcode ip.src ip.dst ip.ttl ip.proto ipv6.dst ipv6.hlim ipv6.nxt icmpv6.type
 tcp.stream tcp.dstport tcp.len tcp.seq udp.dstport udp.length tls.handshake.type
 tls.handshake.extensions_server_name dns.flags.response dns.qry.name dns.qry.type dns.count.queries
-dns.count.add_rr dns.opt.code _ws.malformed _ws.col.Info""".split()
+dns.count.add_rr dns.opt.code http.request.method http.host _ws.malformed _ws.col.Info""".split()
 END_OF_CAPTURE = "0x88b5"
 INSPECTED = 20000  # bytes at a stream's start that must be the same in every copy
 
@@ -41,6 +44,7 @@ def tshark(capture, *args):
 class Expected:
     def __init__(self, path):
         self.filters, self.tls, self.dns, self.released = [], defaultdict(set), defaultdict(set), {}
+        self.http, self.never = defaultdict(set), []
         for line in open(path, encoding="ascii"):
             kind, _, rest = line.strip().partition(" ")
             words = rest.split()
@@ -48,6 +52,10 @@ class Expected:
                 self.filters.append(rest)
             elif kind == "tls":
                 self.tls[address(words[1]), int(words[2])].add(words[0].lower())
+            elif kind == "http":
+                self.http[address(words[1]), int(words[2])].add(words[0].lower())
+            elif kind == "never":
+                self.never.append(rest.encode())
             elif kind == "dns":
                 self.dns[address(words[1])].add(words[0].lower())
             elif kind == "released":
@@ -70,6 +78,7 @@ def first(text):  # of an ICMP error only the outer header counts
 
 def packets(capture, expected):
     decode = [f"-dtcp.port=={port},tls" for _, port in expected.tls if port != 443]
+    decode += [f"-dtcp.port=={port},http" for _, port in expected.http if port != 80]
     fields = [word for field in FIELDS for word in ("-e", field)]
     for line in tshark(capture, *decode, "-T", "fields", "-E", "separator=/t", "-E", "aggregator=|", *fields):
         values = dict(zip(FIELDS, line.split("\t")))
@@ -113,6 +122,7 @@ def wrong_question(p, names):
 class Stream:
     def __init__(self):
         self.names, self.hellos, self.bytes, self.questions, self.question_bytes = set(), 0, 0, [], 0
+        self.requests, self.hosts = 0, []
 
 
 def streams(all_packets):
@@ -123,10 +133,30 @@ def streams(all_packets):
             s.bytes += int(p["tcp.len"] or 0)
             s.hellos += p["tls.handshake.type"].split("|").count("1")
             s.names |= {fold(n) for n in p["tls.handshake.extensions_server_name"].split("|") if n}
+            s.requests += len([m for m in p["http.request.method"].split("|") if m])
+            s.hosts += [h for h in p["http.host"].split("|") if h]
             if p["dns.qry.name"]:
                 s.questions.append(p)
                 s.question_bytes += 2 + question_length(p)
     return found
+
+
+def judge_http(p, s, expected):
+    end = p["dst"], int(first(p["tcp.dstport"]))
+    if int(p["tcp.len"] or 0) == 0:
+        return None
+    if not s.requests:
+        allowed = expected.released.get(end, 0)
+        return None if s.bytes <= allowed else f"{s.bytes} bytes in a stream without a request"
+    if s.requests != len(s.hosts):
+        return f"{s.requests} requests with {len(s.hosts)} Host fields"
+    strange = {host_name(h) for h in s.hosts} - expected.http[end]
+    return f"request for {', '.join(sorted(strange))} to {end[0]}" if strange else None
+
+
+def host_name(host):
+    name, _, port = host.rpartition(":")
+    return fold(name if port.isdigit() and name else host)
 
 
 def judge_tcp(p, s, expected):
@@ -137,6 +167,8 @@ def judge_tcp(p, s, expected):
             if why := wrong_question(q, expected.dns[p["dst"]]):
                 return why
         return "more bytes than its questions need" if s.bytes > s.question_bytes else None
+    if end in expected.http:
+        return judge_http(p, s, expected)
     if end not in expected.tls and end not in expected.released:
         return f"TCP to {end[0]} port {port}"
     if int(p["tcp.len"] or 0) == 0:
@@ -165,10 +197,29 @@ def judge(p, all_streams, expected, mac):
     return "not declared"
 
 
+def filter_of(ends):
+    return " or ".join(f"(ip{'v6' * (':' in a)}.dst=={a} and tcp.dstport=={port})" for a, port in ends)
+
+
+def forbidden(capture, expected):
+    """Frames to HTTP servers that hold what must never leave, alone or with what stands before it."""
+    ends, before = filter_of(expected.http), defaultdict(bytes)
+    if not ends or not expected.never:
+        return
+    fields = ("-T", "fields", "-e", "frame.number", "-e", "tcp.stream", "-e", "tcp.payload")
+    for line in tshark(capture, "-Y", f"({ends}) and tcp.len>0", *fields):
+        frame, stream, payload = line.split("\t")
+        text = before[stream] + bytes.fromhex(payload)
+        for never in expected.never:
+            if never in text:
+                yield f"frame {frame}: holds {never.decode()}"
+        before[stream] = text[-100:]
+
+
 def conflicts(capture, expected):
     """Frames of TLS streams that bring other bytes for a place than an earlier frame did."""
     seen = defaultdict(dict)
-    ends = " or ".join(f"(ip{'v6' * (':' in a)}.dst=={a} and tcp.dstport=={port})" for a, port in expected.tls)
+    ends = filter_of(expected.tls)
     if not ends:
         return
     fields = ("-T", "fields", "-e", "frame.number", "-e", "tcp.stream", "-e", "tcp.seq", "-e", "tcp.payload")
@@ -201,6 +252,7 @@ def main():
         if p["frame.number"] not in declared and (why := judge(p, all_streams, expected, mac)):
             bad.append(f"frame {p['frame.number']} to {p['dst']}: {why}: {p['_ws.col.Info']}")
     bad += bad_copies
+    bad += forbidden(capture, expected)
     print(f"{len(all_packets) - 1} packets left the gateway, {len(bad)} of them undeclared")
     print("\n".join(bad[:40]))
     sys.exit(42 if bad else 0)

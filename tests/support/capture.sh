@@ -18,6 +18,12 @@ expect_out() { echo "out $1" >>"$T/expected"; }
 # expect_tls NAME ADDRESS [PORT] - TLS connections to ADDRESS whose every ClientHello names NAME
 expect_tls() { echo "tls $1 $2 ${3:-443}" >>"$T/expected"; }
 
+# expect_http NAME ADDRESS [PORT] - HTTP connections to ADDRESS whose every request names NAME
+expect_http() { echo "http $1 $2 ${3:-80}" >>"$T/expected"; }
+
+# expect_never TEXT - no payload to an address of expect_http holds it
+expect_never() { echo "never $1" >>"$T/expected"; }
+
 # expect_dns NAME [SERVER...] - A and AAAA questions for NAME and nothing else, to SERVER
 expect_dns() {
     local name=$1 server

@@ -91,6 +91,14 @@ static void on_reset_server(void *arg, const struct engine_reset *reset)
     rig->nr_resets++;
 }
 
+static void on_http_page(void *arg, const struct engine_page *page)
+{
+    struct rig *rig = arg;
+
+    rig->page = *page;
+    rig->nr_pages++;
+}
+
 static struct addr addr_of(const char *text)
 {
     struct addr addr;
@@ -122,8 +130,8 @@ void rig_start_limited(struct rig *rig, const char *allowlist,
 {
     static const uint8_t seed[16] = "0123456789abcde";
     struct ipc_setup *setup = calloc(1, sizeof(*setup));
-    struct engine_ops ops = { on_verdict, on_bound,  on_ask,          on_reply, on_keep,
-                              on_record,  on_revoke, on_reset_server, rig };
+    struct engine_ops ops = { on_verdict, on_bound,  on_ask,          on_reply,     on_keep,
+                              on_record,  on_revoke, on_reset_server, on_http_page, rig };
 
     memset(rig, 0, sizeof(*rig));
     check(setup != NULL, "no memory");
@@ -241,6 +249,12 @@ static void follow(struct rig *rig, struct rig_conn *conn)
             break;
         case VERDICT_ACCEPT:
             conn->mark = CT_ACCEPTED | value;
+            break;
+        case VERDICT_HTTP_READ:
+            conn->mark = CT_HTTP_READ | value;
+            break;
+        case VERDICT_HTTP_SENT:
+            conn->mark = CT_HTTP_SENT | value;
             break;
         case VERDICT_RESET:
             conn->mark = CT_REVOKED;

@@ -36,6 +36,8 @@ struct rig {
     size_t nr_revoked;
     struct engine_reset reset; /* the last one */
     size_t nr_resets;
+    struct engine_page page; /* the last one */
+    size_t nr_pages;
     uint8_t reply[4096]; /* the last one */
     size_t reply_len, nr_replies;
     size_t bound_before_reply; /* nr_bound when the last reply was given */

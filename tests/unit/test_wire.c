@@ -54,12 +54,12 @@ static struct dns_client good_client(void)
     return (struct dns_client) { .src = v4, .dst = v4, .sport = 4000, .dport = 53 };
 }
 
-static void only_drop_and_the_five_verdicts_are_known(void **state)
+static void only_drop_and_the_seven_verdicts_are_known(void **state)
 {
     (void)state;
     assert_true(wire_verdict_is_known(0));
     for (uint32_t nibble = 0; nibble < 16; nibble++) {
-        bool is_known = nibble >= 9 && nibble <= 13;
+        bool is_known = nibble >= 8 && nibble != 14;
 
         assert_int_equal(wire_verdict_is_known(nibble << 28 | 1), is_known);
         assert_int_equal(wire_verdict_is_known(nibble << 28 | MARK_VALUE_MASK), is_known);
@@ -86,7 +86,7 @@ static void unknown_orders_are_refused(void **state)
 {
     (void)state;
     assert_false(read_order(0, "", 0));
-    assert_false(read_order(WIRE_RESET_SERVER + 1, "", 0));
+    assert_false(read_order(WIRE_HTTP_PAGE + 1, "", 0));
     assert_false(read_order(UINT32_MAX, "", 0));
     assert_true(read_order(WIRE_DUMP, "", 0));
     assert_true(read_order(WIRE_BOUND_FLUSH, "", 0));
@@ -145,6 +145,26 @@ static void a_server_to_be_reset_is_at_the_end_of_a_tcp_connection(void **state)
     reset.live.protocol = IPPROTO_TCP;
     reset.live.dst = v6;
     assert_false(read_order(WIRE_RESET_SERVER, &reset, sizeof(reset)));
+}
+
+static void a_page_is_text_for_a_tcp_client(void **state)
+{
+    struct engine_page page = { .live = { .src = v4, .dst = v4, .protocol = IPPROTO_TCP },
+                                .len = sizeof(page.text) };
+
+    (void)state;
+    assert_true(read_order(WIRE_HTTP_PAGE, &page, sizeof(page)));
+    assert_false(read_order(WIRE_HTTP_PAGE, &page, sizeof(page) - 1));
+    page.len = sizeof(page.text) + 1;
+    assert_false(read_order(WIRE_HTTP_PAGE, &page, sizeof(page)));
+    page.len = 0;
+    assert_false(read_order(WIRE_HTTP_PAGE, &page, sizeof(page)));
+    page.len = 1;
+    page.live.protocol = IPPROTO_UDP;
+    assert_false(read_order(WIRE_HTTP_PAGE, &page, sizeof(page)));
+    page.live.protocol = IPPROTO_TCP;
+    page.live.src = v6;
+    assert_false(read_order(WIRE_HTTP_PAGE, &page, sizeof(page)));
 }
 
 static void a_reply_comes_from_udp_port_53(void **state)
@@ -252,12 +272,13 @@ static void upstreams_come_whole_and_not_too_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_drop_and_the_five_verdicts_are_known),
+        cmocka_unit_test(only_drop_and_the_seven_verdicts_are_known),
         cmocka_unit_test(a_verdict_is_read_whole_or_not_at_all),
         cmocka_unit_test(unknown_orders_are_refused),
         cmocka_unit_test(a_bound_address_must_be_complete),
         cmocka_unit_test(a_revoked_connection_must_be_tcp_or_udp),
         cmocka_unit_test(a_server_to_be_reset_is_at_the_end_of_a_tcp_connection),
+        cmocka_unit_test(a_page_is_text_for_a_tcp_client),
         cmocka_unit_test(a_reply_comes_from_udp_port_53),
         cmocka_unit_test(what_was_found_is_as_long_as_its_addresses),
         cmocka_unit_test(a_question_has_a_name_and_a_known_type),
