@@ -34,7 +34,7 @@ INSPECTED = 20000  # bytes at a stream's start that must be the same in every co
 def tshark(capture, *args):
     command = ["tshark", "-n", "-r", capture, "-o", "tcp.reassemble_out_of_order:TRUE",
                "-o", "tcp.desegment_tcp_streams:TRUE", "-o", "tls.desegment_ssl_records:TRUE",
-               "-o", "tcp.check_checksum:FALSE", *args]
+               "-o", "tcp.check_checksum:FALSE", "-o", "http.desegment_body:FALSE", *args]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr}")

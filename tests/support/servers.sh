@@ -185,6 +185,26 @@ git_repository() {
     ) >"$T/git.log" 2>&1
 }
 
+# mirror_up - a package and its index below $T/www/mirror, and an apt that knows no other source: $T/apt/conf
+mirror_up() {
+    local root=$T/package mirror=$T/www/mirror deb=secctl-test-package_1.0_all.deb
+
+    mkdir -p "$root/DEBIAN" "$mirror" "$T/apt/parts" "$T/apt/state/lists/partial" "$T/apt/cache/archives/partial"
+    printf '%s\n' 'Package: secctl-test-package' 'Version: 1.0' 'Architecture: all' 'Maintainer: test <t@allowed.test>' \
+        'Description: nothing' >"$root/DEBIAN/control"
+    dpkg-deb -b "$root" "$mirror/$deb" >"$T/apt/log" || return 1
+    {
+        cat "$root/DEBIAN/control"
+        printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$deb" "$(stat -c %s "$mirror/$deb")" \
+            "$(sha256sum "$mirror/$deb" | cut -d' ' -f1)"
+    } >"$mirror/Packages"
+    : >"$T/apt/status"
+    echo 'deb [trusted=yes] http://allowed.test/mirror ./' >"$T/apt/sources"
+    printf '%s;\n' "Dir::Etc::SourceList \"$T/apt/sources\"" "Dir::Etc::SourceParts \"$T/apt/parts\"" \
+        "Dir::Etc::Parts \"$T/apt/parts\"" "Dir::State \"$T/apt/state\"" "Dir::State::status \"$T/apt/status\"" \
+        "Dir::Cache \"$T/apt/cache\"" 'APT::Sandbox::User "root"' 'Acquire::Languages "none"' >"$T/apt/conf"
+}
+
 # far_up - one more hop, 192.0.2.77, behind a link with MTU 1280; a web server there that takes uploads
 far_up() {
     ip netns add "$NS_FAR" && ip -n "$NS_FAR" link set lo up &&
