@@ -88,11 +88,21 @@ static bool is_handshake(const struct cursor *payload, uint8_t type)
            payload->base[5] == type;
 }
 
+/* A method and a space (RFC 9112 §3): a client's. */
+static bool is_request(const struct cursor *payload)
+{
+    size_t n = 0;
+
+    while (n < payload->len && payload->base[n] >= 'A' && payload->base[n] <= 'Z')
+        n++;
+    return n > 0 && n < payload->len && payload->base[n] == ' ';
+}
+
 /* A connection whose SYN is not in the capture: who is the client? What the payload says, then
  * the well-known port, then the higher port. */
 static bool is_sent_by_client(const struct passing *p)
 {
-    if (is_handshake(&p->ip.payload, 1))
+    if (is_handshake(&p->ip.payload, 1) || is_request(&p->ip.payload))
         return true;
     if (is_handshake(&p->ip.payload, 2))
         return false;
@@ -131,7 +141,8 @@ static void find_isn(struct replay_kernel *kernel, const struct passing *p,
         return;
     begin_without_syn(kernel, connection, p->ip.seq - 1);
     if ((connection->mark & MARK_STATE_MASK) == CT_OPEN && connection->is_confirmed &&
-        connection->server.port != DNS_PORT && p->ip.payload.base[0] != 22) {
+        connection->server.port != DNS_PORT && p->ip.payload.base[0] != 22 &&
+        !is_request(&p->ip.payload)) {
         connection->is_unjudged = true;
         kernel->counts.unjudged++;
     }

@@ -6,7 +6,7 @@ usage: captures.py SNI-FILTER DIRECTORY EXPLAINED
 
 DIRECTORY holds captures and expected.tsv: a row per flow, with the names that an independent parser
 found (oracle_name; for DNS all that were asked for, separated by spaces; "none", "invalid") and whether
-all parsers agree. Rows of protocol tls and dns with agree = yes count. EXPLAINED lists the flows
+all parsers agree. Rows of protocol tls, dns and http with agree = yes count. EXPLAINED lists the flows
 whose difference is right, with the reason. Status 0 when each flow is as expected or explained.
 """
 import collections
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 
+PROTOCOLS = "tls", "dns", "http"
 Flow = collections.namedtuple("Flow", "capture src sport dst dport")
 NAME = re.compile(r"^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))+$")
 
@@ -44,7 +45,7 @@ def write_allowlist(file, rows):
     """All names that stand in the table and that an allowlist can hold."""
     names = sorted({n for row in rows for n in names_of(row["oracle_name"]) if NAME.match(n)})
     for name in names:
-        file.write(f"{name} tls/1-65535\n")
+        file.write(f"{name} tls/1-65535 http/1-65535\n")
     file.flush()
 
 
@@ -58,7 +59,7 @@ def replay(sni_filter, allowlist, path):
     found = collections.defaultdict(set)
     for line in done.stdout.splitlines():
         record = json.loads(line)
-        if record["event"] in ("tls", "dns"):
+        if record["event"] in PROTOCOLS:
             key = flow_of(os.path.basename(path), record), record["event"]
             found[key].add((record.get("name", "").lower(), record["reason"] != "dns-malformed"))
     return found
@@ -88,7 +89,7 @@ def report(row, flow, got, reason):
 def main():
     sni_filter, directory, explained_path = sys.argv[1:]
     rows = [row for row in read_table(os.path.join(directory, "expected.tsv"))
-            if row["protocol"] in ("tls", "dns") and row["agree"] == "yes"]
+            if row["protocol"] in PROTOCOLS and row["agree"] == "yes"]
     explained = {(flow_of(row["pcap"], row), row["protocol"]): row
                  for row in read_table(explained_path)}
     found = {}
@@ -108,7 +109,7 @@ def main():
         status = 1
         print(f"explained in vain: {protocol} {' '.join(map(str, flow))}")
     counts = []
-    for protocol in ("tls", "dns"):
+    for protocol in PROTOCOLS:
         total = sum(row["protocol"] == protocol for row in rows)
         wrong = sum(row["protocol"] == protocol for row, _ in differing)
         counts.append(f"{protocol}: {total - wrong} of {total}")

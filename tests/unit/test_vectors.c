@@ -9,6 +9,7 @@
 
 #include "common/addr.h"
 #include "sni-filter/dns_message.h"
+#include "sni-filter/http_request.h"
 #include "sni-filter/tls_record.h"
 #include "tests/support/cm.h"
 #include "tests/support/exact.h"
@@ -28,6 +29,16 @@ static const struct {
       "leaves" },
     { "synth/dns answer rebinding 198.18.0.1", "learn=198.18.0.1",
       "the benchmark network holds nothing worth an attack, and tests stand on it" },
+    { "sniproxy/http_test good", "invalid",
+      "lines that end with a bare LF are refused at once" },
+    { "sniproxy/http_test bad", "invalid",
+      "lines that end with a bare LF are refused at once" },
+    { "synth/http Upgrade h2c", "invalid", "what follows could not be read" },
+    { "synth/http Upgrade websocket", "invalid",
+      "what follows could not be read, and a server that does not upgrade would read it as "
+      "requests" },
+    { "synth/http IPv6 Host", "fd77:3::2",
+      "an address is judged by address rules; brackets and port are not of it" },
 };
 
 static uint8_t scratch[TLS_HELLO_MAX];
@@ -216,6 +227,29 @@ static void answer_dns_answer(const struct vector *vector, char out[ANSWER_MAX])
     free(bytes);
 }
 
+/* Growing, it must stay incomplete until it gives the answer of the whole. */
+static void answer_http(const struct vector *vector, char out[ANSWER_MAX])
+{
+    size_t len, used;
+    uint8_t *bytes = exact_hex(vector->hex, &len);
+    struct http_request request, part;
+    enum parse_rc rc = http_request_parse((struct cursor) { .base = bytes, .len = len },
+                                          &request, &used, NULL);
+    const char *text = rc == PARSE_MORE ? "incomplete" : "invalid";
+
+    snprintf(out, ANSWER_MAX, "%s", rc == PARSE_OK ? request.name : text);
+    for (size_t cut = 0; cut < len; cut++) {
+        uint8_t *p = exact(bytes, cut);
+        enum parse_rc cut_rc =
+            http_request_parse((struct cursor) { .base = p, .len = cut }, &part, &used, NULL);
+
+        if (cut_rc != PARSE_MORE && cut_rc != rc)
+            fail_msg("%s: %d after %zu bytes", vector->source, (int)cut_rc, cut);
+        free(p);
+    }
+    free(bytes);
+}
+
 static bool is_known(const struct vector *vector, const char *answer)
 {
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
@@ -294,6 +328,12 @@ static void answers_bind_their_known_addresses(void **state)
     run_kind("dns_answer", answer_dns_answer);
 }
 
+static void requests_name_their_known_hosts(void **state)
+{
+    (void)state;
+    run_kind("http", answer_http);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +343,7 @@ int main(void)
         cmocka_unit_test(queries_over_udp_have_their_known_names),
         cmocka_unit_test(queries_over_tcp_have_their_known_names),
         cmocka_unit_test(answers_bind_their_known_addresses),
+        cmocka_unit_test(requests_name_their_known_hosts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
