@@ -37,7 +37,7 @@ static bool read_port(struct span text, uint16_t *port)
 {
     uint32_t n = 0;
 
-    if (text.len < 1 || text.len > 5)
+    if (text.len > 5)
         return false;
     for (size_t i = 0; i < text.len; i++) {
         if (text.base[i] < '0' || text.base[i] > '9')

@@ -90,6 +90,7 @@ static const struct {
     BAD("obs-text in the target",      "GET /\xe4 HTTP/1.1\r\n"),
     BAD("tab in the target",           "GET /\t HTTP/1.1\r\n"),
     BAD("https:",                      "GET https://a.test/ HTTP/1.1\r\n"),
+    BAD("another scheme",              "GET xttp://a.test/ HTTP/1.1\r\n" HOST END),
     BAD("http: without authority",     "GET http:/// HTTP/1.1\r\n"),
     BAD("http: alone",                 "GET http:// HTTP/1.1\r\n"),
     BAD("user",                        "GET http://u@a.test/ HTTP/1.1\r\n"),
@@ -181,6 +182,30 @@ static void each_head_has_its_answer(void **state)
         else
             assert_memory_equal(&request, &nothing, sizeof(request));
     }
+}
+
+static void what_is_wrong_is_said(void **state)
+{
+    static const struct {
+        const char *bytes, *why;
+    } wrongs[] = {
+        { "\r\n", "it does not begin with a method and a target" },
+        { GET HOST HOST, "it has two Host fields" },
+        { "GET http://b.test/ HTTP/1.1\r\n" HOST,
+          "its target and its Host field name different hosts" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(wrongs); i++) {
+        struct http_request request;
+        const char *why;
+        size_t used;
+
+        assert_int_equal(parse(wrongs[i].bytes, strlen(wrongs[i].bytes), &request, &used, &why),
+                         PARSE_BAD);
+        assert_string_equal(why, wrongs[i].why);
+    }
+    assert_false(http_is_token((struct span) { (const uint8_t *)"a\0b", 3 }));
 }
 
 static void every_cut_of_a_good_head_wants_more(void **state)
@@ -311,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_head_has_its_answer),
+        cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(every_cut_of_a_good_head_wants_more),
         cmocka_unit_test(a_bad_head_is_bad_whatever_follows),
         cmocka_unit_test(what_follows_a_head_is_not_of_it),
