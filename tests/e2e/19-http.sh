@@ -167,6 +167,33 @@ check_has 'a request behind a body: a reset' 'reset' never_403 raw 203.0.113.10 
     'POST / HTTP/1.1\r\nHost: allowed.test\r\nContent-Length: 3\r\n\r\nabcGET /EVIL HTTP/1.1\r\nHost: denied.test\r\n\r\n'
 check 'allowed.test is still reached' curl_in -f http://allowed.test/
 
+# --- segments by hand: order, copies, overlaps
+
+/usr/bin/python3 "$SUPPORT/rawtcp.py" --rules | in_in nft -f - || exit 1
+tcp() { in_in /usr/bin/python3 "$SUPPORT/rawtcp.py" 203.0.113.10 --port 80 --wait "${TCP_WAIT:-3}" "$@"; }
+at() { printf '%s=%s' "$1" "$(printf '%b' "$2" | od -An -v -tx1 | tr -d ' \n')"; } # OFFSET TEXT - a step
+# ends SENTENCE HOW STEP... - the connection ends like this
+ends() {
+    local sentence=$1 how=$2
+
+    shift 2
+    OUT=$(tcp "$@")
+    [ "$OUT" = "$how" ]
+    result $? "$sentence"
+}
+first='GET / HTTP/1.1\r\nHost: all' second='owed.test\r\nConnection: close\r\n\r\n' # 25 bytes and more
+served='strange 485454502f312e31' # what does not begin as a ServerHello: HTTP/1.1
+log_mark
+ends 'a request whose end comes first is served' "$served" "$(at 25 "$second")" "$(at 0 "$first")"
+ends 'so is one with copies of its parts' "$served" "$(at 0 "$first")" "$(at 0 "$first")" "$(at 10 "${first:10}")" "$(at 25 "$second")"
+check_log 'and logged' event=http verdict=allow name=allowed.test
+ends 'a copy with other bytes ends it' reset "$(at 0 "$first")" "$(at 0 "GET /EVIL HTTP")"
+ends 'so does an overlap with other bytes' reset "$(at 5 "EVIL HTTP/1.1\r\n")" "$(at 0 "$first")"
+put='PUT /put/copy HTTP/1.1\r\nHost: allowed.test\r\nConnection: close\r\nContent-Length: 8\r\n\r\n' # 84 bytes
+ends 'content may come in any order' "$served" "$(at 0 "$put")" sleep:0.2 "$(at 88 efgh)" "$(at 84 abcd)"
+ends 'another request in an overlap with content is none of it' reset \
+    "$(at 0 "$put")" sleep:0.2 "$(at 84 abcd)" "$(at 84 'abcdefghGET /EVIL HTTP/1.1\r\nHost: denied.test\r\n\r\n')"
+
 # --- a new policy
 
 in_in curl -sS -m 60 -o "$T/slow" http://other.test/slow/big 2>"$T/slow.err" &
