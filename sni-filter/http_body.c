@@ -16,9 +16,9 @@ static bool hex_digit(uint8_t c, uint64_t *value)
     if (c >= '0' && c <= '9')
         *value = (uint64_t)(c - '0');
     else if (c >= 'a' && c <= 'f')
-        *value = (uint64_t)(c - 'a' + 10);
+        *value = (uint64_t)(c - 'a') + 10;
     else if (c >= 'A' && c <= 'F')
-        *value = (uint64_t)(c - 'A' + 10);
+        *value = (uint64_t)(c - 'A') + 10;
     else
         return false;
     return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "sni-filter/http_request.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "sni-filter/http_field.h"
@@ -48,15 +49,15 @@ static bool read_port(struct span text, uint16_t *port)
     return n >= 1 && n <= 65535;
 }
 
+static_assert(ADDR_TEXT_MAX <= HOSTNAME_MAX + 1, "an address has room where a name has");
+
 static bool read_addr(struct span text, enum addr_family family, struct http_request *out)
 {
-    char name[ADDR_TEXT_MAX];
-
     if (!addr_parse((const char *)text.base, text.len, &out->addr) ||
         out->addr.family != family)
         return false;
     out->is_name_addr = true;
-    (void)strcpy(out->name, addr_format(&out->addr, name));
+    (void)addr_format(&out->addr, out->name);
     return true;
 }
 
