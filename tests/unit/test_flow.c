@@ -135,6 +135,32 @@ static void held_packets_come_back_in_stream_order_and_only_when_they_end_in_tim
     assert_int_equal(flow->nr_held, 0);
 }
 
+static void held_packets_move_with_their_stream(void **state)
+{
+    const struct cursor bytes = { .base = data, .len = 100 };
+    struct flow *flow = make(1, 1, 0);
+    struct held held;
+    uint32_t nr_new;
+
+    (void)state;
+    for (uint32_t at = 0; at < 3 * CHUNK_SIZE; at += CHUNK_SIZE)
+        assert_int_equal(flow_put(&table, flow, &flow->client, at, bytes, 0, &nr_new),
+                         STREAM_OK);
+    assert_int_equal(table.agents[1].nr_chunks, 3);
+    assert_true(flow_hold(&table, flow, 1, CHUNK_SIZE - 10, CHUNK_SIZE + 10));
+    assert_true(flow_hold(&table, flow, 2, 2 * CHUNK_SIZE, 2 * CHUNK_SIZE + 100));
+    assert_int_equal(flow_pass(&table, flow, &flow->client, CHUNK_SIZE), CHUNK_SIZE);
+    assert_int_equal(table.agents[1].nr_chunks, 2);
+    assert_true(flow_unhold(&table, flow, 10, &held));
+    assert_int_equal(held.id, 1);
+    assert_int_equal(held.offset, 0);
+    assert_int_equal(held.end, 10);
+    assert_true(flow_unhold(&table, flow, CHUNK_SIZE + 100, &held));
+    assert_int_equal(held.offset, CHUNK_SIZE);
+    assert_int_equal(flow_pass(&table, flow, &flow->server, CHUNK_SIZE), CHUNK_SIZE);
+    assert_int_equal(table.agents[1].nr_chunks, 2);
+}
+
 static void held_packets_are_bounded(void **state)
 {
     struct flow *flow = make(1, 1, 0), *second = make(2, 1, 0), *other = make(3, 2, 0);
@@ -176,6 +202,7 @@ int main(void)
         CASE(waiting_for_an_answer_makes_room_but_not_at_once_and_never_with_held_packets),
         CASE(chunks_are_a_share_too),
         CASE(held_packets_come_back_in_stream_order_and_only_when_they_end_in_time),
+        CASE(held_packets_move_with_their_stream),
         CASE(held_packets_are_bounded),
         CASE(the_longest_quiet_flow_is_first_in_the_list_of_stalls),
     };

@@ -433,6 +433,15 @@ static void what_goes_on_in_the_middle_is_not_judged(void **state)
     assert_int_equal(stub_counts(&stub).unjudged, 1);
 }
 
+static void a_request_in_the_middle_is_judged(void **state)
+{
+    (void)state;
+    stub_tcp(&stub, 0, &up, &first_up, "GET / HTTP", 10);
+    check_made_up_syn(0, &up, ISN);
+    assert_int_equal(stub.nr_packets, 2);
+    assert_int_equal(stub_counts(&stub).unjudged, 0);
+}
+
 static void the_client_is_told_by_hello_then_https_port_then_higher_port(void **state)
 {
     static const uint8_t server_hello[] = { 22, 3, 3, 0, 2, 2, 0 };
@@ -505,6 +514,7 @@ int main(void)
         T(a_hello_without_its_syn_is_judged_after_a_made_up_syn),
         T(a_syn_and_ack_tells_the_isn),
         T(what_goes_on_in_the_middle_is_not_judged),
+        T(a_request_in_the_middle_is_judged),
         T(the_client_is_told_by_hello_then_https_port_then_higher_port),
         T(only_an_agent_can_be_the_client),
     };

@@ -189,6 +189,27 @@ static void only_the_first_segment_of_an_answer_is_recognised(void **state)
     assert_true(begun < index_of("answer", "== 0x50000000 goto ask"));
 }
 
+/* All payload of an HTTP client is asked about, whatever the conntrack mark says; its end too.
+ * Its server's is, while an ACK is waited for. */
+static void http_clients_are_read_for_ever(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < rs.nr_rules; i++)
+        if (strcmp(rs.rules[i].chain, "outbound") == 0 &&
+            strstr(rs.rules[i].text, "== 0x60000000") != NULL)
+            assert_non_null(strstr(rs.rules[i].text, "goto ask"));
+    assert_true(index_of("outbound", "@ih,0,8 >= 0 goto ask") <
+                index_of("outbound", "== 0x60000000 tcp flags & 0x05 != 0x00 goto ask"));
+    assert_true(index_of("outbound", "== 0x40000000 tcp flags & 0x05 != 0x00 goto ask") <
+                index_of("outbound", "tcp flags & 0x17 == 0x11"));
+    assert_true(index_of("inbound", "== 0x40000000 tcp flags & 0x02 == 0x00 goto ask") <
+                index_of("inbound", "goto answer"));
+    (void)index_of("inbound", "== 0x60000000 tcp flags & 0x02 == 0x00 meta mark set");
+    (void)index_of("commit", "== 0xf0000000 ct mark set meta mark & 0x0fffffff ^ 0x60000000");
+    (void)index_of("commit", "== 0x80000000 ct mark set meta mark & 0x0fffffff ^ 0x40000000");
+    (void)index_of("output_raw", "== 0xe0000050 notrack");
+}
+
 static void what_is_odd_is_refused_before_payload_is_asked_about(void **state)
 {
     const size_t payload = index_of("outbound", "@ih,0,8 >= 0 goto ask");
@@ -543,6 +564,7 @@ int main(void)
         NATIVE(accepted_connections_do_not_take_a_syn_along),
         NATIVE(a_sequence_number_is_taken_from_the_first_syn_only),
         NATIVE(only_the_first_segment_of_an_answer_is_recognised),
+        NATIVE(http_clients_are_read_for_ever),
         NATIVE(what_is_odd_is_refused_before_payload_is_asked_about),
         NATIVE(addresses_of_one_agent_have_one_tag),
         NATIVE(a_prefix_is_matched_by_its_mask),

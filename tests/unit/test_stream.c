@@ -149,6 +149,27 @@ static void a_chunk_that_was_used_before_comes_back_empty(void **state)
     assert_int_equal(stream.edge, 10);
 }
 
+static void what_is_passed_is_given_back_by_chunks(void **state)
+{
+    (void)state;
+    assert_int_equal(put(0, 3000), STREAM_OK);
+    assert_int_equal(put(5000, 100), STREAM_OK);
+    assert_int_equal(stream_pass(&stream, &pool, 1000), 0);
+    assert_int_equal(stream.edge, 3000);
+    assert_int_equal(stream_pass(&stream, &pool, 2500), 2 * CHUNK_SIZE);
+    assert_int_equal(stream.edge, 3000 - 2 * CHUNK_SIZE);
+    assert_int_equal(pool.nr_used, 2); /* of 2500 to 3000, of 5000 to 5100 */
+    assert_int_equal(stream_byte(&stream, &pool, 2500 - 2 * CHUNK_SIZE), bytes[2500]);
+    /* over bytes that never came, up to such as have */
+    assert_int_equal(stream_pass(&stream, &pool, 5000 - 2 * CHUNK_SIZE), 2 * CHUNK_SIZE);
+    assert_int_equal(stream.edge, 5100 - 4 * CHUNK_SIZE);
+    assert_int_equal(pool.nr_used, 1);
+    assert_int_equal(stream_pass(&stream, &pool, STREAM_MAX), STREAM_MAX);
+    assert_int_equal(stream.edge, 0);
+    assert_int_equal(pool.nr_used, 0);
+    assert_int_equal(stream.nr_chunks, 0);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -160,6 +181,7 @@ int main(void)
         CASE(the_last_byte_fits_and_the_one_after_it_does_not),
         CASE(a_full_pool_refuses_and_takes_nothing),
         CASE(a_chunk_that_was_used_before_comes_back_empty),
+        CASE(what_is_passed_is_given_back_by_chunks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
