@@ -284,7 +284,7 @@ static void a_segment_with_the_end_of_content_waits_for_the_next_request(void **
     send_text(&c, 0, put);
     id = send_text(&c, len, "abcGET / HTT");
     assert_false(rig.is_judged[id]);
-    assert_int_equal(verdict(send_text(&c, len + 12, EVIL + 9)), VERDICT_RESET);
+    assert_int_equal(verdict(send_text(&c, len + 12, &EVIL[9])), VERDICT_RESET);
     assert_int_equal(verdict(id), 0);
 }
 
