@@ -175,9 +175,11 @@ fuzz: $(FUZZERS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 	tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
 
 .PHONY: lint format format-check
-lint:
+lint: $(BUILD)/plain/modules.a
 	tests/lint.sh $(MODULES) $(MAINS)
 	shellcheck -x -P SCRIPTDIR $(SCRIPTS)
+	@twice=$$(nm -g --defined-only $< | awk 'NF == 3 { print $$3 }' | sort | uniq -d); \
+	    [ -z "$$twice" ] || { echo "lint: two modules define $$twice: the link order would choose" >&2; exit 1; }
 format:
 	@clang-format -i $(ALL_C) $(ALL_H)
 format-check:
