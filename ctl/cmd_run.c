@@ -148,7 +148,7 @@ static int join(struct stack *stack, const struct stack_run *run, bool has_termi
     case SESSION_ENDED:
         return wait_end(stack, run->agent_id, &status, err) ? status : -1;
     case SESSION_KILLED:
-        return 128 + signals_ending();
+        return 128 + (signals_ending() ? signals_ending() : SIGHUP);
     case SESSION_CLOSED:
         return 128 + SIGPIPE;
     case SESSION_FAILED:

@@ -68,7 +68,7 @@ static int finish(struct stack *stack, const char *id, enum session_end end, str
         err->text[0] = '\0'; /* its status needs no reason */
         return status;
     case SESSION_KILLED:
-        return 128 + signals_ending();
+        return 128 + (signals_ending() ? signals_ending() : SIGHUP);
     case SESSION_CLOSED:
         return 128 + SIGPIPE;
     case SESSION_FAILED:

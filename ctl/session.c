@@ -153,6 +153,9 @@ static void read_input(struct pump *pump)
     if (n <= 0) { /* the end, or a terminal that is gone */
         pump->is_input_over = true;
         http_stream_shut(pump->session->stream);
+        if (pump->session->has_terminal && pump->grace_end_ms == 0 &&
+            !pass_signal(pump, SIGHUP))
+            pump->grace_end_ms = stack_now_ms();
     }
 }
 
