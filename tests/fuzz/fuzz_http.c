@@ -146,61 +146,107 @@ static enum parse_rc read_stream(const uint8_t *bytes, size_t len, const char *n
 
 /* --- the judge ---------------------------------------------------------------------------- */
 
+struct sent {
+    uint32_t id, offset, len, changed; /* one byte of it was another: len for none */
+};
+
+/* What the server said it has, after so many verdicts. */
+struct ack {
+    size_t nr_verdicts, edge;
+};
+
 static struct rig rig;
+static struct sent sent[2 * SCRIPT_MAX];
+static struct ack acks[SCRIPT_MAX];
+static size_t nr_sent, nr_acks;
 static uint8_t left[TEXT_MAX];
 static bool has_left[TEXT_MAX];
 
-struct sent {
-    uint32_t id, offset, len;
-};
-
-/* What packets with a verdict that lets them go have brought to the server. */
-static size_t arrived(const struct sent *sent, size_t nr, const uint8_t *text)
+static void bring(const struct sent *packet, const uint8_t *text, size_t frozen, bool is_first)
 {
-    size_t edge = 0;
+    for (uint32_t i = 0; i < packet->len; i++) {
+        uint32_t at = packet->offset + i;
+
+        if (at < frozen || (is_first && has_left[at]))
+            continue;
+        left[at] = text[at] ^ (i == packet->changed);
+        has_left[at] = true;
+    }
+}
+
+/* What packets that were let go have brought to the server, in the order of their verdicts: of
+ * several versions of a byte the first or the last, but what it acknowledged stays. */
+static size_t arrived(const uint8_t *text, bool is_first)
+{
+    size_t edge = 0, frozen = 0;
 
     memset(has_left, 0, sizeof(has_left));
-    for (size_t i = 0; i < nr; i++) {
-        uint32_t verdict = rig.verdict[sent[i].id];
+    for (size_t i = 0; i < rig.nr_verdicts; i++) {
+        uint32_t id = rig.order[i], verdict = rig.verdict[id];
 
-        if (!rig.is_judged[sent[i].id] || verdict == 0 || verdict == VERDICT_RESET)
-            continue;
-        memcpy(left + sent[i].offset, text + sent[i].offset, sent[i].len);
-        memset(has_left + sent[i].offset, 1, sent[i].len);
+        for (size_t j = 0; j < nr_acks; j++)
+            if (acks[j].nr_verdicts <= i && acks[j].edge > frozen)
+                frozen = acks[j].edge;
+        for (size_t j = 0; j < nr_sent; j++)
+            if (sent[j].id == id && verdict != 0 && verdict != VERDICT_RESET)
+                bring(&sent[j], text, frozen, is_first);
     }
     while (edge < TEXT_MAX && has_left[edge])
         edge++;
     return edge;
 }
 
+static void send_piece(struct rig_conn *c, const uint8_t *text, uint32_t from, uint32_t len,
+                       uint32_t changed)
+{
+    uint8_t piece[256];
+
+    memcpy(piece, text + from, len);
+    if (changed < len)
+        piece[changed] ^= 1;
+    sent[nr_sent] = (struct sent) { rig.next_id, from, len, changed };
+    demand(rig_client(&rig, c, from, piece, len) == sent[nr_sent++].id);
+}
+
+static void acknowledge(struct rig_conn *c, const uint8_t *text)
+{
+    struct ack ack = { .edge = arrived(text, true) };
+
+    if ((c->mark & MARK_STATE_MASK) != CT_HTTP_SENT)
+        return;
+    rig_server(&rig, c, 0, (uint32_t)ack.edge, (const uint8_t *)"x", 1);
+    ack.nr_verdicts = rig.nr_verdicts;
+    acks[nr_acks++] = ack;
+}
+
+/* Each byte of the script is a step: 2 bits what, 6 bits how much. */
 static void judge(const uint8_t *text, size_t len, const uint8_t *script, size_t nr)
 {
     struct rig_conn c = rig_conn(WEB, 80);
-    struct sent sent[2 * SCRIPT_MAX];
-    size_t nr_sent = 0, edge;
     uint32_t at = 0;
 
+    nr_sent = nr_acks = 0;
     for (size_t i = 0; i < nr && len > 0 && (c.mark & MARK_STATE_MASK) != CT_REVOKED; i++) {
-        uint32_t ahead = script[i] >> 6, n = (uint32_t)(script[i] & 63) * 3 + 1, from;
+        uint32_t what = script[i] >> 6, amount = script[i] & 63, n = amount * 3 + 1;
+        uint32_t from = what == 2 ? at / 2 : at + what * n;
 
-        if (ahead == 3 && at > 0) { /* the server acknowledges all that has come */
-            if ((c.mark & MARK_STATE_MASK) == CT_HTTP_SENT)
-                rig_server(&rig, &c, 0, (uint32_t)arrived(sent, nr_sent, text),
-                           (const uint8_t *)"x", 1);
+        if (what == 3 && (amount & 1) != 0)
+            acknowledge(&c, text);
+        else if (what == 3)
+            rig_wait(&rig, amount * 1000);
+        if (what == 3 || from >= len)
             continue;
-        }
-        from = ahead == 2 ? at / 2 : at + ahead * n;
-        if (from >= len)
-            from = (uint32_t)len - 1;
         if (n > len - from)
             n = (uint32_t)len - from;
-        sent[nr_sent++] = (struct sent) { rig_client(&rig, &c, from, text + from, n), from, n };
-        if (ahead == 0)
+        send_piece(&c, text, from, n, what == 2 && (amount & 1) != 0 ? n / 2 : n);
+        if (what == 0)
             at = from + n;
     }
-    edge = arrived(sent, nr_sent, text);
-    if (edge > 0)
-        demand(read_stream(left, edge, "allowed.test") != PARSE_BAD);
+    for (int is_first = 0; is_first < 2; is_first++) {
+        size_t edge = arrived(text, is_first != 0);
+
+        demand(edge == 0 || read_stream(left, edge, "allowed.test") != PARSE_BAD);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
