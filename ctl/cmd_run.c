@@ -16,8 +16,9 @@
 #include "ctl/signals.h"
 #include "ctl/terminal.h"
 
-#define SECCOMP_MAX (1u << 20)
-#define USER        "1000:1000"
+#define SECCOMP_MAX    (1u << 20)
+#define USER           "1000:1000"
+#define ASKED_PAUSE_MS 50
 
 bool run_request_read(int argc, char **argv, struct run_request *request, struct err *err)
 {
@@ -122,6 +123,43 @@ static bool wait_end(struct stack *stack, const char *id, int *status, struct er
     return is_good;
 }
 
+/* secctl was asked to end and the agent's output is over: a moment for the rest of it. */
+static bool wait_asked(struct stack *stack, const char *id, int *status, struct err *err)
+{
+    uint64_t end_ms = stack_now_ms() + SESSION_GRACE_MS;
+    unsigned nr = signals_count();
+    bool is_running = true, is_good;
+    int64_t code = 0;
+
+    signals_hold(true);
+    do {
+        cJSON *answer = engine_inspect_container(stack->engine, id, err);
+
+        is_good = answer && json_bool(answer, "State/Running", &is_running, err) &&
+                  json_integer(answer, "State/ExitCode", &code, err);
+        cJSON_Delete(answer);
+        if (is_good && is_running)
+            is_good = (signals_count() == nr && stack_now_ms() < end_ms &&
+                       stack_pause(ASKED_PAUSE_MS, err)) ||
+                      err_set(err, EINTR, "interrupted");
+    } while (is_good && is_running);
+    signals_hold(false);
+    *status = (int)code;
+    return is_good;
+}
+
+/* Its exit status, -1 with *err. */
+static int end_status(struct stack *stack, const char *id, bool has_terminal, struct err *err)
+{
+    int status;
+
+    if (!(signals_ending() ? wait_asked : wait_end)(stack, id, &status, err))
+        return -1;
+    if (has_terminal && status > 128) /* killed, it cleaned nothing up */
+        terminal_reset();
+    return status;
+}
+
 /* Attached before it is started, so that nothing it says is lost. Returns its exit status, -1
  * with *err. */
 static int join(struct stack *stack, const struct stack_run *run, bool has_terminal,
@@ -133,7 +171,6 @@ static int join(struct stack *stack, const struct stack_run *run, bool has_termi
                                .container = run->agent_id,
                                .has_terminal = has_terminal };
     enum session_end end = SESSION_FAILED;
-    int status = -1;
 
     snprintf(object, sizeof(object), "/containers/%s", run->agent_id);
     engine_path(path, "/containers/%s/attach?stream=1&stdin=1&stdout=1&stderr=1",
@@ -146,7 +183,7 @@ static int join(struct stack *stack, const struct stack_run *run, bool has_termi
     http_stream_free(session.stream);
     switch (end) {
     case SESSION_ENDED:
-        return wait_end(stack, run->agent_id, &status, err) ? status : -1;
+        return end_status(stack, run->agent_id, has_terminal, err);
     case SESSION_KILLED:
         return 128 + (signals_ending() ? signals_ending() : SIGHUP);
     case SESSION_CLOSED:

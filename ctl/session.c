@@ -150,11 +150,13 @@ static void read_input(struct pump *pump)
         return;
     pump->input_used = 0;
     pump->input_len = n > 0 ? (size_t)n : 0;
-    if (n <= 0) { /* the end, or a terminal that is gone */
+    if (n <= 0) {
         pump->is_input_over = true;
-        http_stream_shut(pump->session->stream);
-        if (pump->session->has_terminal && pump->grace_end_ms == 0 &&
-            !pass_signal(pump, SIGHUP))
+        /* a terminal has no end, but may be gone: the engine would take it for the output's end
+         */
+        if (!pump->session->has_terminal)
+            http_stream_shut(pump->session->stream);
+        else if (pump->grace_end_ms == 0 && !pass_signal(pump, SIGHUP))
             pump->grace_end_ms = stack_now_ms();
     }
 }

@@ -82,6 +82,7 @@ bool stack_create(struct stack *stack, const char *name, cJSON *body, char id[72
     signals_hold(true); /* else one could be made that nobody knows of */
     is_good = engine_call(stack->engine, "POST", path, body, &answer, err,
                           "create container %s", name);
+    signals_hold(false);
     if (is_good)
         is_good =
             json_string(answer, "Id", &text, err) || err_wrap(err, "create container %s", name);

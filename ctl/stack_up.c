@@ -13,8 +13,9 @@
 #include "ctl/stack_policy.h"
 #include "ctl/stack_state.h"
 
-#define OTHERS_MS    90000 /* for another secctl that makes the gateway */
-#define OTHERS_PAUSE 100
+#define OTHERS_MS     90000 /* for another secctl that makes the gateway */
+#define OTHERS_PAUSE  100
+#define NETWORK_TRIES 20 /* for another's network */
 
 static const char *const check_command[] = { STACK_FWD, "check", NULL };
 
@@ -101,7 +102,9 @@ static bool network_create(struct stack *stack, const char *name, struct err *er
 
 bool stack_network_ensure(struct stack *stack, const char *name, struct err *err)
 {
-    for (int i = 0; i < 5; i++) {
+    struct err why = { .code = 0 };
+
+    for (int i = 0; i < NETWORK_TRIES; i++) {
         cJSON *answer = inspect_network(stack, name, err);
         char difference[256] = "";
         bool is_good;
@@ -109,9 +112,13 @@ bool stack_network_ensure(struct stack *stack, const char *name, struct err *err
         if (answer == NULL && err->code != ENOENT)
             return false;
         if (answer == NULL) {
-            if (network_create(stack, name, err))
+            if (network_create(stack, name, &why))
                 return true;
-            if (err->code != EEXIST) /* else another was quicker: look at theirs */
+            /* another was quicker: look at theirs. That its addresses are taken may show before
+             * it does itself */
+            *err = why;
+            if ((why.code != EEXIST && !strstr(why.text, "overlaps")) ||
+                !stack_pause(OTHERS_PAUSE, err))
                 return false;
             continue;
         }
@@ -126,8 +133,11 @@ bool stack_network_ensure(struct stack *stack, const char *name, struct err *err
         if (difference[0] == '\0')
             return true;
     }
-    return err_set(err, EAGAIN, "network %s keeps changing: is another program making it?",
-                   name);
+    if (strstr(why.text, "overlaps"))
+        *err = why;
+    else
+        err_set(err, EAGAIN, "network %s keeps changing: is another program making it?", name);
+    return false;
 }
 
 /* --- the gateway -------------------------------------------------------------------------- */

@@ -45,17 +45,22 @@ bool terminal_raw(struct err *err)
     return true;
 }
 
-void terminal_restore(bool is_broken_off)
+bool terminal_reset(void)
 {
     /* the other screen, bracketed paste and mouse reports off, the cursor on, plain letters */
     static const char reset[] =
         "\033[?1049l\033[?2004l\033[?1000l\033[?1002l\033[?1003l\033[?1006l"
         "\033[?25h\033[0m\r\n";
 
+    return write(STDOUT_FILENO, reset, sizeof(reset) - 1) == (ssize_t)(sizeof(reset) - 1);
+}
+
+void terminal_restore(bool is_broken_off)
+{
     if (!is_raw)
         return;
     is_raw = false;
-    if (is_broken_off && write(STDOUT_FILENO, reset, sizeof(reset) - 1) < 0)
+    if (is_broken_off && !terminal_reset())
         return; /* the terminal is gone */
     tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
 }

@@ -14,6 +14,10 @@ bool terminal_is_there(void);
  */
 MUST_CHECK bool terminal_raw(struct err *err);
 
+/** terminal_reset - after a program that was killed: its screen and its mouse are put off;
+ * false when the terminal is gone */
+bool terminal_reset(void);
+
 /**
  * terminal_restore - as it was before terminal_raw(); nothing when it was not called
  *
