@@ -375,8 +375,7 @@ static void a_connection_that_is_opened_anew_is_read_anew(void **state)
     struct rig_conn c = opened();
 
     (void)state;
-    send_text(&c, LONG, GOOD);
-    c.mark = CT_OPEN | ((c.isn) & MARK_VALUE_MASK);
+    c.mark = CT_OPEN | (c.isn & MARK_VALUE_MASK);
     assert_int_equal(verdict(send_text(&c, 0, EVIL)), 0);
     assert_denied(REASON_NAME_NOT_ALLOWED);
 }
@@ -502,8 +501,70 @@ static void more_framing_than_can_be_kept_waits_for_an_ack(void **state)
         at += (uint32_t)len;
     }
     waiting = id;
+    rig_wait(&rig, 30000); /* it is whole: no stalled client's */
+    assert_false(rig.is_judged[waiting]);
     assert_int_equal(verdict(answer(&c, at - (uint32_t)len)), VERDICT_PASS);
     assert_int_equal(verdict(waiting), VERDICT_HTTP_SENT);
+}
+
+static void more_heads_than_can_be_kept_wait_too(void **state)
+{
+    static uint8_t many[60000 / LONG * LONG];
+    struct rig_conn c = rig_conn(WEB, 80);
+    uint32_t second;
+
+    (void)state;
+    for (size_t at = 0; at < sizeof(many); at += LONG)
+        memcpy(many + at, GOOD, LONG);
+    assert_int_equal(verdict(rig_client(&rig, &c, 0, many, sizeof(many))), VERDICT_HTTP_SENT);
+    second = rig_client(&rig, &c, sizeof(many), many, sizeof(many));
+    assert_false(rig.is_judged[second]);
+    assert_int_equal(verdict(answer(&c, sizeof(many))), VERDICT_PASS);
+    assert_int_equal(verdict(second), VERDICT_HTTP_SENT);
+}
+
+static void an_ack_counts_for_what_has_gone_only(void **state)
+{
+    struct rig_conn c = rig_conn(WEB, 80);
+    uint8_t packet[100];
+    size_t len;
+
+    (void)state;
+    send_text(&c, 0, GOOD);
+    len = make_tcp(c.server, 80, c.client, c.client_port, c.server_isn + 1, c.isn + 1 + LONG,
+                   TCP_RST | TCP_ACK, NULL, 0, packet);
+    assert_int_equal(verdict(rig_raw(&rig, PLACE_INBOUND, c.mark, packet, len)), VERDICT_PASS);
+    assert_int_equal(verdict(answer(&c, LONG + 500)), VERDICT_HTTP_READ);
+    assert_int_equal(verdict(send_text(&c, LONG, GOOD)), VERDICT_HTTP_SENT);
+    assert_int_equal(verdict(answer(&c, LONG)), VERDICT_PASS);
+}
+
+static void a_mark_names_the_host_but_for_an_address_rule(void **state)
+{
+    struct rig_conn c = rig_conn(WEB, 80), d = rig_conn("203.0.113.77", 80);
+
+    (void)state;
+    assert_int_not_equal(rig.verdict[send_text(&c, 0, GOOD)], VERDICT_HTTP_SENT);
+    assert_int_equal(rig.verdict[send_text(&d, 0, GOOD)], VERDICT_HTTP_SENT);
+}
+
+static void help_is_bounded_and_not_for_what_nothing_allows(void **state)
+{
+    static uint8_t head[20000];
+    struct rig_conn c = rig_conn(WEB, 80);
+    uint32_t id;
+
+    (void)state;
+    memset(head, 'a', sizeof(head));
+    memcpy(head, "GET /", 5);
+    id = rig_client(&rig, &c, 0, head, sizeof(head));
+    rig_wait(&rig, 30000);
+    assert_false(rig.is_judged[id]);
+    c = opened();
+    rig_policy(&rig, "allowed.test tls/80\n");
+    id = rig_client(&rig, &c, LONG, head, 100);
+    rig_wait(&rig, 30000);
+    assert_false(rig.is_judged[id]);
 }
 
 static void a_new_policy_counts_for_the_next_request(void **state)
@@ -589,6 +650,10 @@ int main(void)
         CASE(a_client_that_stalls_is_helped_but_not_to_a_whole_request),
         CASE(a_request_that_does_not_come_is_given_up),
         CASE(more_framing_than_can_be_kept_waits_for_an_ack),
+        CASE(more_heads_than_can_be_kept_wait_too),
+        CASE(an_ack_counts_for_what_has_gone_only),
+        CASE(a_mark_names_the_host_but_for_an_address_rule),
+        CASE(help_is_bounded_and_not_for_what_nothing_allows),
         CASE(a_new_policy_counts_for_the_next_request),
         CASE(a_half_read_request_ends_with_its_rule),
         CASE(tls_and_http_at_one_port_are_told_by_the_first_byte),
