@@ -59,6 +59,7 @@ gateway() {
     if [ -e "$BUILD/gateway-root.tar" ]; then
         install -D -m 644 "$BUILD/gateway-root.tar" "$context/build/gateway-root.tar"
         install -D -m 644 "$top/proxy-image/Dockerfile" "$context/proxy-image/Dockerfile"
+        install -m 644 "$top/LICENSE" "$context"
         set -- --target prebuilt
     else
         mkdir -p "$context/compose"

@@ -136,6 +136,33 @@ static bool take_given(const char *what, const char *path, char out[FOLDER_PATH_
                    what, path);
 }
 
+/* The policy and the rest that "make install" put beside this program: a first home folder. */
+static bool find_installed(char out[FOLDER_PATH_MAX])
+{
+    char top[FOLDER_PATH_MAX], policy[FOLDER_PATH_MAX];
+    struct err untold;
+
+    return folder_executable(top) && go_up(top) &&
+           path_join(out, top, "share/secctl", &untold) &&
+           path_join(policy, out, "policy", &untold) && path_is_folder(policy);
+}
+
+static bool fail_no_home(const char *user, struct err *err)
+{
+    char installed[FOLDER_PATH_MAX];
+
+    if (find_installed(installed))
+        return err_set(err, ENOENT,
+                       "no policy in %.120s, expected one; the installed one to begin with: "
+                       "mkdir -p %.120s && cp -R %.100s/. %.120s",
+                       user, user, installed, user);
+    return err_set(
+        err, ENOENT,
+        "no policy: %.200s/policy is no folder, expected it with an allowlist in it, "
+        "or --home DIR",
+        user);
+}
+
 bool folder_home(char out[FOLDER_PATH_MAX], struct err *err)
 {
     const char *given = getenv("SECCTL_HOME");
@@ -151,8 +178,5 @@ bool folder_home(char out[FOLDER_PATH_MAX], struct err *err)
         return false;
     if (path_is_folder(policy))
         return path_resolve("home folder", user, out, err);
-    return err_set(err, ENOENT,
-                   "no policy: %.200s is no folder, expected it with an allowlist in it "
-                   "(installed, share/secctl is a first %.200s: cp -r it there), or --home DIR",
-                   policy, user);
+    return fail_no_home(user, err);
 }

@@ -206,8 +206,11 @@ bool image_build(struct engine *engine, const struct settings *settings, enum im
     if (is_good && source.context == NULL) {
         /* an installed secctl without sources uses what is there */
         if (present.id[0] == '\0' || wish != IMAGE_IF_OUTDATED)
-            is_good = err_set(err, ENOENT, "image %s: nothing to build it from in %s", name,
-                              source.looked_in);
+            is_good = err_set(err, ENOENT,
+                              "image %s: no %s to build it from, expected \"make images\" in "
+                              "secctl's source tree before, or %s to name one that is there",
+                              name, source.looked_in,
+                              kind == IMAGE_GATEWAY ? "GATEWAY_IMAGE" : "AGENT_IMAGE");
     } else if (is_good &&
                (wish != IMAGE_IF_OUTDATED || strcmp(present.source, source.digest) != 0)) {
         fprintf(stderr, "secctl: building %s\n", name);

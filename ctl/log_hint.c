@@ -21,6 +21,9 @@ static bool service_for(const struct log_record *record, char out[16])
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (strcmp(record->event, kinds[i]) == 0)
             return snprintf(out, 16, "%s/%d", kinds[i], (int)record->port) > 0;
+    /* port 80 is plain HTTP, of which a rule can judge every request */
+    if (is_connect && record->port == 80 && strcmp(record->proto, "tcp") == 0)
+        return snprintf(out, 16, "http/80") > 0;
     return is_connect &&
            (strcmp(record->proto, "tcp") == 0 || strcmp(record->proto, "udp") == 0) &&
            snprintf(out, 16, "%s/%d", record->proto, (int)record->port) > 0;

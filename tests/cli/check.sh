@@ -132,7 +132,7 @@ cp "$SECCTL" away
 INSTALLED=$WORK/away
 installed() { SECCTL=$INSTALLED says "$@"; }
 installed 'without a home folder the places are named' 1 \
-    "secctl: no policy: $HOME/.config/secctl/policy is no folder, expected it with an allowlist in it (installed, share/secctl is a first $HOME/.config/secctl: cp -r it there), or --home DIR" \
+    "secctl: no policy: $HOME/.config/secctl/policy is no folder, expected it with an allowlist in it, or --home DIR" \
     check a.example
 cp -r p home/.config/secctl/policy
 installed "the user's own policy is found" 0 "$HOME/.config/secctl/policy: 10 rules, $ID" check

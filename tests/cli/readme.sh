@@ -84,6 +84,13 @@ done
 for program in sbin/fwd sbin/sni-filter bin/secctl; do
     check "/usr/$program runs" "$T/root/usr/$program" --version
 done
+# what is installed says how to get a first home folder
+installed() { env -u SECCTL_HOME XDG_CONFIG_HOME="$T/settings" "$T/root/usr/bin/secctl" "$@"; }
+OUT=$(installed check 2>&1)
+begin=${OUT##*begin with: }
+check_has 'what is installed says where its first policy is' 'mkdir -p ' echo "$begin"
+check 'the command that it says makes the home folder' bash -c "$begin"
+check 'and there is a policy' installed check api.anthropic.com
 check 'make uninstall' make -s uninstall "DESTDIR=$T/root" PREFIX=/usr
 OUT=$(find "$T/root" ! -type d)
 test -z "$OUT"

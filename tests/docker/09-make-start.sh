@@ -29,6 +29,8 @@ check_log 'the connection is in the log' event=tls verdict=allow name=www.allowe
 # shellcheck disable=SC2016 # the container's shell
 check_has 'a second one has nothing to build, and keeps quotes and spaces' 'a  b $HOME' make_start "printf '%s\n' 'a  b \$HOME'"
 note "$MS ms"
+check_has 'it says so' 'claude-secure-gateway:latest is up to date' printf '%s' "$OUT"
+check 'and secctl agrees' test -z "$(grep ': building claude-secure' <<<"$OUT")"
 check_fast 'Claude Code is there, and what it may not reach fails' 60000 make_start 'claude --version && exec curl -sS -m 20 https://denied.test/'
 check_has 'its version was shown' '(Claude Code)' printf '%s' "$OUT"
 

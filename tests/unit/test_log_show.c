@@ -221,6 +221,12 @@ static void the_commonest_names_are_suggested(void **state)
     assert_string_equal(text, "secctl allow most.example    # refused 7 times\n"
                               "secctl allow port.example tls/8443    # refused 3 times\n"
                               "secctl allow ssh.example tcp/22    # refused 2 times\n");
+    memset(&hint, 0, sizeof(hint));
+    count("connect", "service-not-allowed", "deb.example", 80, 1);
+    log_hint_text(&hint, NULL, text);
+    assert_string_equal(text, "secctl allow deb.example http/80    # refused 1 time\n");
+    memset(&hint, 0, sizeof(hint));
+    count("tls", "name-not-allowed", "most.example", 443, 2);
     log_hint_text(&hint, "claude", text);
     assert_int_equal(strncmp(text, "secctl allow --agent claude most.example    #", 45), 0);
 }
