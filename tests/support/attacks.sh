@@ -212,6 +212,54 @@ neighbour_attacks() {
     done
 }
 
+# connected_elsewhere - somebody gives a link two networks more: the lock knows of none but its own
+connected_elsewhere() {
+    local device address
+
+    for network in proxy-external bridge; do
+        docker network connect "$network" claude-secure-link-1 >/dev/null 2>&1 # the route that it wants is taken
+    done
+    for device in eth1 eth2; do
+        check "a link connected elsewhere has $device" docker exec "$AGENT_A" ip link show "$device"
+        for address in ${HOSTS//,/ } 203.0.113.66; do
+            check_fast "and does not lead to $address by it" "$FAST_MS" docker exec "$AGENT_A" \
+                curl -sS -m 10 --interface "$device" "http://$address:$LISTEN/"
+        done
+    done
+    check_fast "nor does Docker's resolver answer" "$FAST_MS" docker exec "$AGENT_A" dig +tries=1 +time=8 @127.0.0.11 leak.denied.test
+    allowed_works 'the allowed name works all the same'
+    for network in proxy-external bridge; do docker network disconnect "$network" claude-secure-link-1 >/dev/null 2>&1; done
+}
+
+is_gone() { [ -z "$(docker ps -aq --filter "name=$1")" ]; }
+
+# same_slot - an agent with no list of its own in the place of one with a connection that its list allowed
+same_slot() {
+    local container
+
+    echo '203.0.113.12 tcp/443' >"$STACK_HOME/policy/agents/first"
+    check 'a list for one agent' secctl reload
+    agent_up first || return 1
+    container=$(agent_container first)
+    docker exec -i "$container" python3 - >"$T/first" 2>&1 <<'END' &
+import socket, time
+s = socket.create_connection(("203.0.113.12", 443), 20, ("", 7777))
+print("connected", flush=True)
+time.sleep(600)
+END
+    PIDS+=($!)
+    check 'it is connected' retry 20 grep -q connected "$T/first"
+    docker rm -f "$container" >/dev/null
+    retry 20 is_gone claude-secure-link-3
+    agent_up second || return 1
+    check_has 'the next agent has its place' 10.213.77.5 docker exec "$(agent_container second)" ip -4 addr show sec0
+    is_plain || check 'and nothing of its connections' retry 20 is_closed "$NS_OUT" src 203.0.113.12
+    AGENT=second
+    check_denied 'nor of its list' 'agent=second dst=203.0.113.12 dport=443' agent \
+        curl -sSk -m 10 --local-port 7777 https://203.0.113.12/
+    AGENT=claude
+}
+
 # said_on_bridge CONTAINER ADDRESS PEER... - what the container sent there that is no frame for a PEER, and no ARP:
 # questions about a PEER, answers, and that it has its own address (engines from 28 on say so for it)
 said_on_bridge() {
@@ -261,6 +309,7 @@ engine_core() {
     nf_call 0
     note 'bridge-nf-call-iptables 0'
     attacks_core
+    connected_elsewhere
     check 'allow opens a name while the agent runs' secctl allow other.test
     check_has 'at once' 'served-name: other.test' agent curl -sS -m 20 https://other.test/
     check 'deny closes it' secctl deny other.test
