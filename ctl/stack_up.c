@@ -218,6 +218,26 @@ bool stack_gateway_spec_wanted(struct stack *stack, char spec[STACK_SPEC_MAX],
     return is_good;
 }
 
+/* The gateway's name is taken: by one that another secctl makes? Else *err names who has it. */
+static bool is_taken_by_secctl(struct stack *stack, struct err *err)
+{
+    cJSON *answer = engine_inspect_container(stack->engine, STACK_GATEWAY, err);
+    const char *project, *image;
+    bool is_secctl = answer == NULL && err->code == ENOENT; /* it was */
+
+    if (answer && json_string_or(answer, "Config/Labels/" LABEL_PROJECT, "", &project, err) &&
+        json_string_or(answer, "Config/Image", "?", &image, err)) {
+        is_secctl = strcmp(project, STACK_PROJECT) == 0;
+        if (!is_secctl)
+            err_set(err, EEXIST,
+                    "container " STACK_GATEWAY " (image %.200s) is no gateway but has its "
+                    "name, expected none: \"docker rename\" or \"docker rm -f\" it",
+                    image);
+    }
+    cJSON_Delete(answer);
+    return is_secctl;
+}
+
 /* Container, networks, policy, second network, start, wait. What fails leaves no container.
  * is_taken: out, another secctl was quicker. */
 static bool gateway_make(struct stack *stack, struct wanted *wanted, bool *is_taken,
@@ -232,7 +252,7 @@ static bool gateway_make(struct stack *stack, struct wanted *wanted, bool *is_ta
      * name) */
     *is_taken = false;
     if (!stack_create(stack, STACK_GATEWAY, gateway_body(stack, wanted, err), id, err)) {
-        *is_taken = err->code == EEXIST;
+        *is_taken = err->code == EEXIST && is_taken_by_secctl(stack, err);
         return false;
     }
     fprintf(stderr, "secctl: starting the gateway\n");
