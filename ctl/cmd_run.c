@@ -10,11 +10,13 @@
 #include "common/conf.h"
 #include "common/file.h"
 #include "ctl/agent_env.h"
+#include "ctl/escape.h"
 #include "ctl/json_get.h"
 #include "ctl/on_stack.h"
 #include "ctl/session.h"
 #include "ctl/signals.h"
 #include "ctl/terminal.h"
+#include "ctl/workspace.h"
 
 #define SECCOMP_MAX    (1u << 20)
 #define USER           "1000:1000"
@@ -52,6 +54,23 @@ static void hint(const struct stack *stack, const struct run_request *request)
             "secctl: neither ANTHROPIC_API_KEY nor CLAUDE_CODE_OAUTH_TOKEN is set (%s): Claude "
             "asks you to log in, once\n",
             settings->env_file);
+}
+
+/* Not refused: editors and build tools have sockets in projects. */
+static void warn_socket(const struct mounts *mounts)
+{
+    char socket[FOLDER_PATH_MAX], shown[256];
+
+    for (size_t i = 0; i < mounts->nr; i++) {
+        if (mounts->list[i].is_volume || strcmp(mounts->list[i].target, MOUNT_WORKSPACE) != 0 ||
+            !workspace_has_socket(mounts->list[i].source, socket))
+            continue;
+        escape_line(socket, shown, sizeof(shown));
+        fprintf(stderr,
+                "secctl: warning: a program of this machine has a socket in WORKSPACE_DIR, the "
+                "agent can talk to it: %s\n",
+                shown);
+    }
 }
 
 static char *read_seccomp(const struct stack *stack, struct err *err)
@@ -231,8 +250,10 @@ int run_agent(struct stack *stack, const struct run_request *request, struct err
     int status = -1;
 
     hint(stack, request);
-    if (prepare(stack, request, has_terminal, &parts, err) && stack_up(stack, err))
+    if (prepare(stack, request, has_terminal, &parts, err) && stack_up(stack, err)) {
+        warn_socket(&parts.mounts);
         status = run_parts(stack, request, &parts, has_terminal, err);
+    }
     clear(&parts);
     if (status < 0)
         return EXIT_FAILED;

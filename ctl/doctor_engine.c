@@ -155,6 +155,31 @@ void doctor_engine(struct doctor *doctor)
 
 /* --- leftovers --------------------------------------------------------------------------- */
 
+/* Who else is on claude-internal. A container there that may make raw packets can pretend to
+ * be the gateway or a link. */
+static void check_neighbours(struct doctor *doctor, const cJSON *answer)
+{
+    const cJSON *containers, *one;
+    const char *name;
+    struct err err;
+
+    if (!json_object_or_null(answer, "Containers", &containers, &err)) {
+        add_error(doctor, "leftovers", &err);
+        return;
+    }
+    cJSON_ArrayForEach(one, containers)
+    {
+        if (!json_string_or(one, "Name", "", &name, &err))
+            add_error(doctor, "leftovers", &err);
+        else if (strncmp(name, STACK_PROJECT "-", strlen(STACK_PROJECT "-")) != 0)
+            doctor_add(doctor, FINDING_WARNING, "neighbours",
+                       "take it off, by docker network disconnect",
+                       "container %.80s is on network " STACK_INTERNAL
+                       ", where only the gateway and the links belong",
+                       name);
+    }
+}
+
 static void check_network(struct doctor *doctor, const char *name)
 {
     char path[ENGINE_PATH_MAX], difference[256];
@@ -176,6 +201,8 @@ static void check_network(struct doctor *doctor, const char *name)
             "nothing: \"secctl start\" makes it anew when no container is on it; volumes "
             "are kept",
             "network %s is another's, of docker-claude for one: %.200s", name, difference);
+    else if (strcmp(name, STACK_INTERNAL) == 0)
+        check_neighbours(doctor, answer);
     cJSON_Delete(answer);
 }
 

@@ -13,6 +13,7 @@
 #include "common/policy.h"
 #include "ctl/mounts.h"
 #include "ctl/resolver.h"
+#include "ctl/workspace.h"
 
 #define SYSTEM_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 #define LOCAL_CAS     "/usr/local/share/ca-certificates"
@@ -56,6 +57,18 @@ static void check_policy(struct doctor *doctor)
     policy_free(policy);
 }
 
+static void check_workspace(struct doctor *doctor, const char *folder)
+{
+    char socket[FOLDER_PATH_MAX];
+
+    doctor_add(doctor, FINDING_OK, "mounts", "", "%.300s is the agent's /workspace", folder);
+    if (workspace_has_socket(folder, socket))
+        doctor_add(doctor, FINDING_WARNING, "mounts",
+                   "end it, or have it listen elsewhere, unless the agent may talk to it",
+                   "a program of this machine has a socket in the agent's /workspace: %.300s",
+                   socket);
+}
+
 static void check_mounts(struct doctor *doctor)
 {
     bool is_local = !doctor->engine || engine_is_local(doctor->engine);
@@ -67,8 +80,7 @@ static void check_mounts(struct doctor *doctor)
     if (!mounts_agent(&doctor->settings, is_local ? "" : NULL, mounts, &err))
         doctor_add(doctor, FINDING_PROBLEM, "mounts", "set another in .env", "%s", err.text);
     else if (doctor->settings.workspace_dir[0])
-        doctor_add(doctor, FINDING_OK, "mounts", "", "%.300s is the agent's /workspace",
-                   mounts->list[0].source);
+        check_workspace(doctor, mounts->list[0].source);
     else
         doctor_add(doctor, FINDING_OK, "mounts", "", "no folder of this machine, volumes only");
     free(mounts);

@@ -188,3 +188,22 @@ bool workspace_check(const struct settings *settings, const char *socket,
     memcpy(path, candidate.path, sizeof(candidate.path));
     return true;
 }
+
+bool workspace_has_socket(const char *folder, char socket[FOLDER_PATH_MAX])
+{
+    FILE *in = fopen("/proc/net/unix", "re");
+    char line[FOLDER_PATH_MAX + 128];
+    size_t len = strlen(folder);
+
+    socket[0] = '\0';
+    while (in && socket[0] == '\0' && fgets(line, sizeof(line), in)) {
+        const char *at = strstr(line, " /"); /* the path is the last column */
+
+        line[strcspn(line, "\n")] = '\0';
+        if (at && strncmp(at + 1, folder, len) == 0 && at[1 + len] == '/')
+            snprintf(socket, FOLDER_PATH_MAX, "%.*s", FOLDER_PATH_MAX - 1, at + 1);
+    }
+    if (in)
+        fclose(in);
+    return socket[0] != '\0';
+}

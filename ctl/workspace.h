@@ -22,4 +22,12 @@
 MUST_CHECK bool workspace_check(const struct settings *settings, const char *socket,
                                 char path[FOLDER_PATH_MAX], struct err *err);
 
+/**
+ * workspace_has_socket - is a program of this machine bound to a socket in the folder?
+ *
+ * An agent can talk to whoever listens there. folder: links resolved. socket: out, the first
+ * one that the kernel lists, "" when there is none, and where it lists none (other than Linux).
+ */
+bool workspace_has_socket(const char *folder, char socket[FOLDER_PATH_MAX]);
+
 #endif

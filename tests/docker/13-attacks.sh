@@ -13,6 +13,7 @@ POLICY
 expect_allowed www.allowed.test 203.0.113.11
 expect_out 'tcp.port == 7777 and ip.dst == 203.0.113.12'
 attacks_up
+check_has 'doctor names the neighbour' 'container neighbour is on network claude-internal' secctl doctor
 attacks_whole
 nf_call 0
 note 'bridge-nf-call-iptables 0'

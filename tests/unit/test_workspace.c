@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "ctl/workspace.h"
@@ -224,6 +226,26 @@ static void the_folder_of_this_program_is_refused(void **state)
     assert_non_null(strstr(err.text, " contains this program ("));
 }
 
+static void a_socket_in_the_folder_is_found(void **state)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    char folder[FOLDER_PATH_MAX], found[FOLDER_PATH_MAX];
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    (void)state;
+    path_of(folder, "u/src/p");
+    assert_true(fd >= 0);
+    assert_false(workspace_has_socket(folder, found));
+    assert_string_equal(found, "");
+    assert_true(snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", folder) > 0);
+    assert_int_equal(bind(fd, (const void *)&address, sizeof(address)), 0);
+    assert_true(workspace_has_socket(folder, found));
+    assert_string_equal(found, address.sun_path);
+    folder[strlen(folder) - 1] = '\0'; /* another folder, whose name it begins with */
+    assert_false(workspace_has_socket(folder, found));
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +254,7 @@ int main(void)
         cmocka_unit_test(what_is_no_folder_is_refused),
         cmocka_unit_test(the_folder_of_this_program_is_refused),
         cmocka_unit_test(folders_of_the_system_are_refused),
+        cmocka_unit_test(a_socket_in_the_folder_is_found),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
