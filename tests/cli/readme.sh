@@ -35,6 +35,34 @@ status=$?
 test $status -eq 1 && grep -q '^allow .*api.anthropic.com' <<<"$OUT" && grep -q '^deny .*example.com' <<<"$OUT"
 result $? 'its question to secctl is answered: one allowed, one denied'
 
+# known COMMAND OPTION... - secctl says in its help that it takes these
+known() {
+    local help option
+
+    help=$("$BUILD/secctl" "$1" --help 2>&1) || return 1
+    shift
+    for option; do grep -qE "[[ ]${option}[] ]" <<<"$help" || return 1; done
+}
+# what it shows of secctl: commands and options that there are; those that only change the policy are run, where no
+# engine answers: status 3 says that a gateway could not be told
+mkdir "$T/home"
+cp -R compose/policy "$T/home/policy"
+while read -r command; do
+    read -r -a words <<<"${command#*secctl }"
+    options=()
+    for word in "${words[@]:1}"; do
+        case $word in --) break ;; -*) options+=("$word") ;; esac
+    done
+    check "README: secctl ${words[*]}" known "${words[0]}" "${options[@]}"
+    case ${words[0]} in allow | deny)
+        env SECCTL_HOME="$T/home" DOCKER_HOST="unix://$T/none" "$BUILD/secctl" "${words[@]}" >"$T/out" 2>&1
+        test $? -eq 3
+        result $? 'it changes the policy'
+        ;;
+    esac
+done < <(sed -n 's/ *#.*//; /^    [A-Z_]*[=. ]*secctl /p' README.md)
+check 'what is left of it is a policy' "$BUILD/secctl" check --policy "$T/home/policy" api.anthropic.com
+
 # the gateway, in a namespace with interfaces of these names
 ip netns add $NS && ip -n $NS link set lo up || exit 1
 for n in 0 1; do
@@ -66,6 +94,7 @@ done
 check 'its gateway starts' is_up
 check_has 'fwd load' 'in force' run 'fwd load'
 check 'fwd check' run 'fwd check'
+check 'fwd status' run 'fwd status'
 check_has 'fwd show' 'table inet secctl' run 'fwd show'
 
 # a capture
@@ -84,6 +113,12 @@ done
 for program in sbin/fwd sbin/sni-filter bin/secctl; do
     check "/usr/$program runs" "$T/root/usr/$program" --version
 done
+# the other files and folders it names
+# shellcheck disable=SC2016 # the back quotes are Markdown
+while read -r file; do
+    [[ $file = build/* ]] || check "$file is there" test -n "$(find . -path ./build -prune -o -path "*/${file%/}" -print -quit)"
+done < <(grep -ohE '`[a-z-]+/[a-z./-]*`|`[a-z.-]+\.(yaml|json|example)`' README.md SECURITY.md CONTRIBUTING.md | tr -d '`' | sort -u)
+
 # what is installed says how to get a first home folder
 installed() { env -u SECCTL_HOME XDG_CONFIG_HOME="$T/settings" "$T/root/usr/bin/secctl" "$@"; }
 OUT=$(installed check 2>&1)
