@@ -119,6 +119,11 @@ while read -r file; do
     [[ $file = build/* ]] || check "$file is there" test -n "$(find . -path ./build -prune -o -path "*/${file%/}" -print -quit)"
 done < <(grep -ohE '`[a-z-]+/[a-z./-]*`|`[a-z.-]+\.(yaml|json|example)`' README.md SECURITY.md CONTRIBUTING.md | tr -d '`' | sort -u)
 
+# shellcheck disable=SC2016 # the back quotes are Markdown
+while read -r proof; do
+    check "SECURITY.md: $proof is there" test -n "$(find tests \( -path "*/$proof" -o -name "$proof.c" \) -print -quit)"
+done < <(sed -n 's/^| .* | \([^|]*\) |$/\1/p' SECURITY.md | grep -oE '`[a-z0-9/_-]+(\.sh)?`' | tr -d '`' | grep -v '^tests/' | sort -u)
+
 # what is installed says how to get a first home folder
 installed() { env -u SECCTL_HOME XDG_CONFIG_HOME="$T/settings" "$T/root/usr/bin/secctl" "$@"; }
 OUT=$(installed check 2>&1)
