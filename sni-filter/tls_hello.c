@@ -10,14 +10,14 @@ enum {
     EXT_PRE_SHARED_KEY = 41,
     EXT_EARLY_DATA = 42,
     EXT_KEY_SHARE = 51,
+    EXT_QUIC_PARAMETERS = 57,
     EXT_ECH = 0xfe0d,
     EXT_ESNI = 0xffce,
 };
 
-#define HANDSHAKE_HEADER       4
-#define HANDSHAKE_CLIENT_HELLO 1
-#define RANDOM_LEN             32
-#define SESSION_ID_MAX         32
+#define HANDSHAKE_HEADER 4
+#define RANDOM_LEN       32
+#define SESSION_ID_MAX   32
 /* version, random, empty session id, one cipher suite, one compression method */
 #define HELLO_BODY_MIN (2 + RANDOM_LEN + 1 + 2 + 2 + 1 + 1)
 #define ECH_OUTER      0
@@ -124,6 +124,9 @@ static bool read_extension(uint32_t type, struct cursor ext, const struct cursor
     case EXT_EARLY_DATA:
         out->has_early_data = true;
         return ext.len == 0;
+    case EXT_QUIC_PARAMETERS:
+        out->has_quic_parameters = true;
+        return true;
     case EXT_ECH:
         out->has_ech = true;
         return is_outer_ech(ext);
@@ -161,6 +164,7 @@ static bool read_body(struct cursor body, struct tls_hello *out)
         suites.len % 2 != 0 || !cursor_vec(&body, 1, &methods) || methods.len == 0)
         return false;
     out->version = (uint16_t)version;
+    out->has_session_id = session_id.len != 0;
     if (cursor_left(&body) == 0)
         return true; /* RFC 5246 §7.4.1.2: a hello without extensions */
     return cursor_vec(&body, 2, &extensions) && cursor_left(&body) == 0 &&
@@ -176,7 +180,7 @@ enum parse_rc tls_hello_parse(struct cursor hello, struct tls_hello *out, size_t
     *used = 0;
     if (!cursor_uint(&hello, 1, &type))
         return PARSE_MORE;
-    if (type != HANDSHAKE_CLIENT_HELLO)
+    if (type != TLS_CLIENT_HELLO)
         return PARSE_BAD;
     if (!cursor_uint(&hello, 3, &len))
         return PARSE_MORE;

@@ -10,6 +10,8 @@
 #include "sni-filter/cursor.h"
 #include "sni-filter/parse.h"
 
+#define TLS_CLIENT_HELLO 1 /* handshake type */
+
 struct tls_hello {
     bool has_name;   /* a server_name extension with one host_name */
     bool is_name_ip; /* ... that is a dotted quad (RFC 6066 forbids it); name holds it */
@@ -18,7 +20,9 @@ struct tls_hello {
     bool has_ech;        /* encrypted_client_hello 0xfe0d */
     bool has_esni;       /* the old encrypted_server_name 0xffce */
     bool has_early_data; /* RFC 8446 §4.2.10 */
-    uint16_t version;    /* legacy_version */
+    bool has_session_id; /* legacy_session_id is not empty */
+    bool has_quic_parameters; /* quic_transport_parameters, RFC 9001 §8.2 */
+    uint16_t version;         /* legacy_version */
 };
 
 /**

@@ -54,4 +54,8 @@ enum tls_answer {
 MUST_CHECK enum tls_answer tls_server_parse(struct cursor stream);
 #define TLS_ANSWER_MAX 320
 
+/** tls_server_message - the same of a handshake message without records, as QUIC carries it;
+ * TLS_ANSWER_OTHER: a ServerHello; TLS_ANSWER_MORE: too short to tell, or another message */
+MUST_CHECK enum tls_answer tls_server_message(struct cursor message);
+
 #endif

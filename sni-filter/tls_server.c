@@ -111,3 +111,13 @@ enum tls_answer tls_server_parse(struct cursor stream)
         return TLS_ANSWER_RETRY;
     return answer;
 }
+
+enum tls_answer tls_server_message(struct cursor message)
+{
+    struct head head = { .len = 0 };
+
+    head_add(&head, message);
+    if (head.bytes[0] != SERVER_HELLO)
+        return TLS_ANSWER_MORE;
+    return head_verdict(&head);
+}
