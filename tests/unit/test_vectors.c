@@ -10,6 +10,7 @@
 #include "common/addr.h"
 #include "sni-filter/dns_message.h"
 #include "sni-filter/http_request.h"
+#include "sni-filter/quic_conn.h"
 #include "sni-filter/tls_record.h"
 #include "tests/support/cm.h"
 #include "tests/support/exact.h"
@@ -39,6 +40,19 @@ static const struct {
       "requests" },
     { "synth/http IPv6 Host", "fd77:3::2",
       "an address is judged by address rules; brackets and port are not of it" },
+    { "mihomo/TestQuicHeaders", "invalid",
+      "an Initial packet in a datagram of 554 bytes: servers drop it (RFC 9000 §14.1)" },
+    { "synth/quic DCID 4 bytes", "invalid",
+      "a first DCID has at least 8 bytes (RFC 9000 §7.2): servers refuse it" },
+    { "synth/quic reserved bits set", "invalid",
+      "a protocol violation (RFC 9000 §17.2): servers close" },
+    { "synth/quic coalesced: A on DCID1 + B on DCID2", "invalid",
+      "refused for its two DCIDs (RFC 9000 §12.2), before the second name is read" },
+    { "synth/quic TLS 1.2-only hello in QUIC", "invalid",
+      "no quic_transport_parameters (RFC 9001 §8.2): servers refuse it" },
+    { "pcap/quic_frags_different_dcid.pcapng 129.21.84.33:37229", "invalid",
+      "the second datagram carries the ID that the server gave itself in between; without the "
+      "server's datagram it belongs to no connection" },
 };
 
 static uint8_t scratch[TLS_HELLO_MAX];
@@ -126,6 +140,70 @@ static void answer_tls_hrr(const struct vector *vector, char out[ANSWER_MAX])
     free(bytes);
     if (strcmp(out, "none") != 0 && strcmp(first, out) != 0)
         snprintf(out, ANSWER_MAX, "invalid");
+}
+
+/* Connections of one client, as the filter keeps them; a refused one stays refused. */
+struct quic_flow {
+    struct quic_conn conns[4];
+    bool is_closed[4];
+    size_t nr;
+    struct chunk_pool pool;
+    struct quic_cipher cipher;
+};
+
+static struct quic_conn *quic_conn_of(struct quic_flow *flow, struct cursor datagram)
+{
+    struct quic_packet packet;
+
+    if (quic_packet_next(&datagram, &packet) == PARSE_OK && packet.type != QUIC_SHORT)
+        for (size_t i = 0; i < flow->nr; i++)
+            if (quic_conn_owns(&flow->conns[i], &packet.dcid))
+                return &flow->conns[i];
+    return NULL;
+}
+
+/* One datagram; out is the answer so far. */
+static void read_quic(struct quic_flow *flow, struct cursor datagram, char out[ANSWER_MAX])
+{
+    struct quic_conn *conn = quic_conn_of(flow, datagram);
+    struct tls_hello hello;
+    enum parse_rc rc = PARSE_BAD;
+    size_t index;
+
+    if (conn == NULL) {
+        assert_in_range(flow->nr, 0, ARRAY_LEN(flow->conns) - 1);
+        conn = &flow->conns[flow->nr];
+        if (quic_conn_begin(conn, datagram) != QUIC_OK) {
+            tls_answer(PARSE_BAD, NULL, out);
+            return;
+        }
+        flow->is_closed[flow->nr++] = false;
+    }
+    index = (size_t)(conn - flow->conns);
+    if (flow->is_closed[index])
+        return;
+    if (quic_conn_client(conn, &flow->pool, &flow->cipher, datagram, scratch) == QUIC_OK)
+        rc = quic_conn_hello(conn, &flow->pool, scratch, &hello);
+    tls_answer(rc, &hello, out);
+    flow->is_closed[index] = rc == PARSE_BAD || strcmp(out, "blocked.test") == 0;
+}
+
+static void answer_quic_dgrams(const struct vector *vector, char out[ANSWER_MAX])
+{
+    struct quic_flow flow = { .nr = 0 };
+    char *hex = vector->hex, *part;
+
+    assert_true(quic_cipher_init(&flow.cipher));
+    assert_true(chunk_pool_init(&flow.pool, 64));
+    while ((part = strsep(&hex, ",")) != NULL) {
+        size_t len;
+        uint8_t *bytes = exact_hex(part, &len);
+
+        read_quic(&flow, (struct cursor) { .base = bytes, .len = len }, out);
+        free(bytes);
+    }
+    chunk_pool_clear(&flow.pool);
+    quic_cipher_clear(&flow.cipher);
 }
 
 /* A name that is no host name is refused by the policy: only the root has a text of its own. */
@@ -310,6 +388,12 @@ static void second_hellos_have_their_known_names(void **state)
     run_kind("tls_hrr", answer_tls_hrr);
 }
 
+static void first_datagrams_have_their_known_names(void **state)
+{
+    (void)state;
+    run_kind("quic_dgrams", answer_quic_dgrams);
+}
+
 static void queries_over_udp_have_their_known_names(void **state)
 {
     (void)state;
@@ -340,6 +424,7 @@ int main(void)
         cmocka_unit_test(client_streams_have_their_known_names),
         cmocka_unit_test(hellos_without_records_have_their_known_names),
         cmocka_unit_test(second_hellos_have_their_known_names),
+        cmocka_unit_test(first_datagrams_have_their_known_names),
         cmocka_unit_test(queries_over_udp_have_their_known_names),
         cmocka_unit_test(queries_over_tcp_have_their_known_names),
         cmocka_unit_test(answers_bind_their_known_addresses),
