@@ -8,9 +8,10 @@
  * does not see the SYN of a bound address, knows where the client's stream begins.
  * Only the SYN that makes the entry writes it: a later SYN comes to user space with the mark as
  * it is, so that its number can be compared.
- * PINNED, ANSWERED, ACCEPTED and both of HTTP carry a tag: a hash of the name that the
+ * PINNED, ANSWERED, ACCEPTED, QUIC and both of HTTP carry a tag: a hash of the name that the
  * connection was accepted for, 0 for an address rule. A reload can so find out what a live
- * connection was allowed for without any table in user space.
+ * connection was allowed for without any table in user space. UDP flows of QUIC may carry
+ * connections for several names: then the tag is MARK_VALUE_MASK.
  *
  * Packet mark: the verdict on one packet, set by user space (or by a rule that needs no user
  * space) in the base chain "decide", carried out in "commit". A packet that arrives in commit
@@ -33,6 +34,9 @@
 #define CT_HTTP_READ 0x60000000u
 /* the same, but user space waits for an ACK and sees all that the server sends */
 #define CT_HTTP_SENT 0x40000000u
+/* UDP, value: tag; long headers of both sides are read for ever. TCP and UDP do not meet, so it
+ * shares its number, and its verdict's, with HTTP: there are sixteen only */
+#define CT_QUIC CT_HTTP_READ
 
 /* packet mark, state: a verdict */
 #define VERDICT_PASS   0x90000000u /* lets this packet go; the connection stays as it is */
@@ -47,6 +51,7 @@
 /* let it go; connection becomes CT_HTTP_READ or CT_HTTP_SENT | value */
 #define VERDICT_HTTP_READ 0xf0000000u
 #define VERDICT_HTTP_SENT 0x80000000u
+#define VERDICT_QUIC      VERDICT_HTTP_READ
 
 /* Not a verdict: what user space is told of a packet from the tunnel whose outer address, MAC
  * and source address are not those of one link. */

@@ -217,6 +217,8 @@ static void put_gateway_host(struct json_make *make, cJSON *host,
         { "net.netfilter.nf_conntrack_checksum", "1" },
         { "net.netfilter.nf_conntrack_tcp_loose", "0" },
         { "net.netfilter.nf_conntrack_tcp_be_liberal", "0" },
+        { "net.netfilter.nf_conntrack_udp_timeout", "240" },
+        { "net.netfilter.nf_conntrack_udp_timeout_stream", "600" },
     };
     cJSON *part;
 

@@ -6,9 +6,10 @@
  * commit drops what has no verdict, so a packet passes only when something said so.
  *
  * Invariants: a payload byte of a connection that is not CT_ACCEPTED leaves only through the
- * queue. A SYN never carries one. The initial sequence number is written once, by the SYN that
- * makes the conntrack entry: a later SYN goes to user space with the mark as it is, because a
- * second number would let the reading of the stream start elsewhere than the server's.
+ * queue (for UDP see ruleset_udp.c). A SYN never carries one. The initial sequence number is
+ * written once, by the SYN that makes the conntrack entry: a later SYN goes to user space with
+ * the mark as it is, because a second number would let the reading of the stream start
+ * elsewhere than the server's.
  */
 #include <netinet/in.h> /* before the kernel headers, which then leave its names alone */
 #include <linux/netfilter.h>
@@ -157,10 +158,10 @@ static void add_odd(struct ruleset *rs)
     }
 }
 
-/* IPv4 options, IPv6 extension headers, anything but TCP. */
-static void add_not_plain_tcp(struct ruleset *rs)
+/* IPv4 options, IPv6 extension headers, anything but TCP and UDP. */
+static void add_not_plain(struct ruleset *rs)
 {
-    static const uint8_t length_mask = 0x0f, five = 5, tcp = IPPROTO_TCP;
+    static const uint8_t length_mask = 0x0f, five = 5, tcp = IPPROTO_TCP, udp = IPPROTO_UDP;
     struct rule *rule = ruleset_rule(rs, CHAIN_OUTBOUND);
 
     rule_family(rule, ADDR_V4);
@@ -170,10 +171,12 @@ static void add_not_plain_tcp(struct ruleset *rs)
     rule = ruleset_rule(rs, CHAIN_OUTBOUND);
     rule_family(rule, ADDR_V6);
     rule_bytes(rule, NFT_PAYLOAD_NETWORK_HEADER, 6, 1, NULL, NFT_CMP_NEQ, &tcp);
-    rule_text(rule, "ip6 nexthdr != tcp");
+    rule_bytes(rule, NFT_PAYLOAD_NETWORK_HEADER, 6, 1, NULL, NFT_CMP_NEQ, &udp);
+    rule_text(rule, "ip6 nexthdr != tcp ip6 nexthdr != udp");
     rule_goto(rule, CHAIN_REFUSE);
     rule = ruleset_rule(rs, CHAIN_OUTBOUND);
     rule_l4proto(rule, NFT_CMP_NEQ, IPPROTO_TCP);
+    rule_l4proto(rule, NFT_CMP_NEQ, IPPROTO_UDP);
     rule_goto(rule, CHAIN_REFUSE);
 }
 
@@ -189,12 +192,15 @@ static void add_outbound(const struct ruleset_wish *wish, struct ruleset *rs)
     struct rule *rule;
 
     ruleset_regular(rs, CHAIN_OUTBOUND);
-    add_not_plain_tcp(rs);
+    add_not_plain(rs);
     for (int is_v6 = 0; is_v6 < 2; is_v6++) {
         rule = ruleset_rule(rs, CHAIN_OUTBOUND);
         rule_family(rule, is_v6 ? ADDR_V6 : ADDR_V4);
         rule_set_ttl(rule, is_v6 ? ADDR_V6 : ADDR_V4, TTL_OUTBOUND);
     }
+    rule = ruleset_rule(rs, CHAIN_OUTBOUND);
+    rule_l4proto(rule, NFT_CMP_EQ, IPPROTO_UDP);
+    rule_goto(rule, CHAIN_UDP_OUT);
     if (wish->has_flowtable) {
         rule = ruleset_rule(rs, CHAIN_OUTBOUND);
         accepted_and_no_syn(rule);
@@ -348,7 +354,9 @@ void ruleset_add_forward(const struct ruleset_wish *wish, struct ruleset *rs)
         add_detour(wish, rs);
     }
     add_syn(rs);
+    ruleset_add_udp_out(rs);
     add_outbound(wish, rs);
+    ruleset_add_udp_in(rs);
     ruleset_add_inbound(wish, rs);
     add_revoked(wish, rs);
     add_decide(wish, rs);

@@ -138,6 +138,9 @@ void ruleset_add_inbound(const struct ruleset_wish *wish, struct ruleset *rs)
     rule_drop(rule);
     add_errors(rs);
     rule = ruleset_rule(rs, CHAIN_INBOUND);
+    rule_l4proto(rule, NFT_CMP_EQ, IPPROTO_UDP);
+    rule_goto(rule, CHAIN_UDP_IN);
+    rule = ruleset_rule(rs, CHAIN_INBOUND);
     rule_l4proto(rule, NFT_CMP_NEQ, IPPROTO_TCP);
     rule_drop(rule);
     rule = ruleset_rule(rs, CHAIN_INBOUND);

@@ -16,6 +16,8 @@
 #define CHAIN_SYN      "syn"
 #define CHAIN_INBOUND  "inbound"
 #define CHAIN_ANSWER   "answer"
+#define CHAIN_UDP_OUT  "udp_out"
+#define CHAIN_UDP_IN   "udp_in"
 #define CHAIN_DNS_TCP  "dns_tcp"
 #define CHAIN_REVOKED  "revoked"
 #define CHAIN_GOODBYE  "goodbye"
@@ -58,6 +60,10 @@ void ruleset_add_tunnel(const struct ruleset_wish *wish, struct ruleset *rs);
 void ruleset_add_tunnel_input(const struct ruleset_wish *wish, struct ruleset *rs);
 void ruleset_add_tunnel_output(const struct ruleset_wish *wish, struct ruleset *rs);
 void ruleset_add_tunnel_detour(const struct ruleset_wish *wish, struct ruleset *rs);
+
+/* ruleset_udp.c: udp rules, and QUIC */
+void ruleset_add_udp_out(struct ruleset *rs);
+void ruleset_add_udp_in(struct ruleset *rs);
 
 /* ruleset_http.c: connections whose client's payload is read for ever */
 void ruleset_add_http_outbound(struct ruleset *rs); /* behind the rule for payload */

@@ -119,6 +119,10 @@ bool sysctl_prepare(const struct ruleset_if *internal, const struct ruleset_if *
         { "net/netfilter/nf_conntrack_checksum", "1", NEED_IT },
         { "net/netfilter/nf_conntrack_tcp_loose", "0", NEED_IT },
         { "net/netfilter/nf_conntrack_tcp_be_liberal", "0", NEED_IT },
+        /* A QUIC connection that is silent for three minutes goes on: the kernel's 30 and 120 s
+         * would lose its mark. The first counts until a flow is two seconds old. */
+        { "net/netfilter/nf_conntrack_udp_timeout", "240", WISH },
+        { "net/netfilter/nf_conntrack_udp_timeout_stream", "600", WISH },
         /* For the filter to listen on port 53; else it needs CAP_NET_BIND_SERVICE. */
         { "net/ipv4/ip_unprivileged_port_start", "53", WISH },
         { "net/ipv4/conf/all/send_redirects", "0", WISH },

@@ -5,7 +5,9 @@
  * mark here: no mask tells the live states from the others. An entry that the receiver has no
  * room for stays in the buffer, so none is lost.
  *
- * A connection is revoked by its mark, not deleted: rules answer its next packet with a reset.
+ * A TCP connection is revoked by its mark, not deleted: rules answer its next packet with a
+ * reset. A UDP flow is deleted: its entry would last for as long as the client sends, and the
+ * next datagram, of a flow that is new again, is judged from the beginning.
  */
 #include "sni-filter/conntrack.h"
 
@@ -270,6 +272,7 @@ static void put_tuple(struct nlmsghdr *nlh, const struct engine_live *live)
 
 int conntrack_revoke(struct conntrack *ct, const struct engine_live *live)
 {
+    const bool is_udp = live->protocol == IPPROTO_UDP;
     struct nlmsghdr *nlh;
     int rc = 0;
 
@@ -277,11 +280,14 @@ int conntrack_revoke(struct conntrack *ct, const struct engine_live *live)
         rc = conntrack_flush(ct);
     if (rc < 0)
         return rc;
-    nlh = put_message(ct->revokes + ct->revokes_len, IPCTNL_MSG_CT_NEW, 0,
+    nlh = put_message(ct->revokes + ct->revokes_len,
+                      is_udp ? IPCTNL_MSG_CT_DELETE : IPCTNL_MSG_CT_NEW, 0,
                       live->src.family == ADDR_V4 ? AF_INET : AF_INET6, ++ct->seq);
     put_tuple(nlh, live);
-    mnl_attr_put_u32(nlh, CTA_MARK, htonl(CT_REVOKED));
-    mnl_attr_put_u32(nlh, CTA_MARK_MASK, htonl(UINT32_MAX));
+    if (!is_udp) {
+        mnl_attr_put_u32(nlh, CTA_MARK, htonl(CT_REVOKED));
+        mnl_attr_put_u32(nlh, CTA_MARK_MASK, htonl(UINT32_MAX));
+    }
     ct->revokes_len += NLMSG_ALIGN(nlh->nlmsg_len);
     return 0;
 }

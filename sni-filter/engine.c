@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * How it works: engine_packet() reads the headers of a packet that the kernel's rules did not
- * decide, finds out whose it is, and hands TCP to engine_tcp.c, DNS to engine_dns.c; all else
- * is refused here. Every packet gets exactly one verdict, at once or, when it is held, later.
- * The decisions stand in engine_judge.c, what was given out in binding.c.
+ * decide, finds out whose it is, and hands TCP to engine_tcp.c, UDP to engine_udp.c, DNS to
+ * engine_dns.c; all else is refused here. Every packet gets exactly one verdict, at once or,
+ * when it is held, later. The decisions stand in engine_judge.c, what was given out in
+ * binding.c.
  */
 #include "sni-filter/engine.h"
 
@@ -45,7 +46,7 @@ uint32_t engine_name_tag(const char *name)
     static const uint8_t key[16] = "secctl name tag";
     uint32_t tag = (uint32_t)(siphash(key, name, strlen(name)) & MARK_VALUE_MASK);
 
-    return tag != 0 ? tag : 1;
+    return tag == 0 ? 1 : tag == MARK_VALUE_MASK ? MARK_VALUE_MASK - 1 : tag;
 }
 
 static void set_policy(struct engine *e, const struct policy *policy)
@@ -57,7 +58,8 @@ static void set_policy(struct engine *e, const struct policy *policy)
 
 struct engine *engine_new(const struct ipc_setup *setup, const struct policy *policy,
                           const struct engine_limits *limits, const struct engine_ops *ops,
-                          const uint8_t seed[16], bool is_binding_off)
+                          const uint8_t seed[16], bool is_binding_off,
+                          struct quic_cipher *cipher)
 {
     struct engine *e = calloc(1, sizeof(*e));
     struct engine_limits none = { 0 };
@@ -69,6 +71,7 @@ struct engine *engine_new(const struct ipc_setup *setup, const struct policy *po
     e->setup = *setup;
     e->ops = *ops;
     e->is_binding_off = is_binding_off;
+    e->cipher = cipher;
     memcpy(e->key, seed, sizeof(e->key));
     e->nr_agents = setup->nr_sources + 1;
     e->policy_agents = calloc(ENGINE_TAGS, sizeof(*e->policy_agents));
@@ -82,7 +85,10 @@ struct engine *engine_new(const struct ipc_setup *setup, const struct policy *po
                             seed) ||
         !flow_table_init(&e->flows, or_default(limits->flows, 131072),
                          or_default(limits->chunks, 24576),
-                         or_default(limits->held_packets, 24576), ENGINE_TAGS, seed)) {
+                         or_default(limits->held_packets, 24576), ENGINE_TAGS, seed) ||
+        !quic_table_init(&e->quic, or_default(limits->quic_conns, 16384),
+                         or_default(limits->quic_chunks, 8192),
+                         or_default(limits->quic_held, 8192), ENGINE_TAGS, seed)) {
         engine_free(e);
         return NULL;
     }
@@ -96,6 +102,7 @@ void engine_free(struct engine *e)
     if (e == NULL)
         return;
     flow_table_clear(&e->flows);
+    quic_table_clear(&e->quic);
     binding_table_clear(&e->bindings);
     fold_clear(&e->fold);
     free(e->policy_agents);
@@ -172,7 +179,7 @@ static void refuse(struct engine *e, const struct packet_meta *meta,
     e->ops.verdict(e->ops.arg, meta->id, verdict);
 }
 
-/* Not TCP, or to the gateway itself: nothing of it may pass. */
+/* Neither TCP nor UDP, or to the gateway itself: nothing of it may pass. */
 static void refuse_other(struct engine *e, const struct packet_meta *meta,
                          const struct ip_packet *packet, uint32_t source_tag)
 {
@@ -190,8 +197,10 @@ static void outbound(struct engine *e, const struct packet_meta *meta,
     else if (packet->has_ip_options)
         refuse(e, meta, packet, source_tag, REASON_PROTOCOL, 0,
                "IP options or extension headers");
-    else if (meta->place == PLACE_INPUT || packet->protocol != IPPROTO_TCP)
+    else if (meta->place == PLACE_INPUT || !packet->has_ports)
         refuse_other(e, meta, packet, source_tag);
+    else if (packet->protocol == IPPROTO_UDP)
+        engine_udp_outbound(e, meta, packet, source_tag);
     else
         engine_tcp_outbound(e, meta, packet, source_tag);
 }
@@ -224,7 +233,10 @@ void engine_packet(struct engine *e, const struct engine_clock *now,
         return;
     }
     if (meta->place == PLACE_INBOUND) {
-        engine_tcp_inbound(e, meta, &packet);
+        if (packet.protocol == IPPROTO_UDP)
+            engine_quic_inbound(e, meta, &packet);
+        else
+            engine_tcp_inbound(e, meta, &packet);
         return;
     }
     source_tag = engine_source_tag(&e->setup, &packet.src);
@@ -250,6 +262,7 @@ uint64_t engine_tick(struct engine *e, const struct engine_clock *now)
     binding_expire(&e->bindings, now->mono_us, 16);
     while (fold_due(&e->fold, now->mono_us, &record))
         e->ops.record(e->ops.arg, &record);
+    engine_quic_tick(e);
     return engine_tcp_tick(e);
 }
 
@@ -259,6 +272,7 @@ void engine_set_policy(struct engine *e, const struct engine_clock *now,
     e->now = now;
     set_policy(e, policy);
     engine_tcp_recheck(e);
+    engine_quic_recheck(e);
 }
 
 void engine_counts(const struct engine *e, struct engine_counts *out)
@@ -266,6 +280,7 @@ void engine_counts(const struct engine *e, struct engine_counts *out)
     *out = e->counts;
     out->flows = e->flows.nr_used;
     out->chunks = e->flows.pool.nr_used;
+    out->quic_conns = e->quic.nr_used;
     for (uint32_t tag = 1; tag < e->nr_agents; tag++)
         out->bindings += e->bindings.agents[tag].nr;
 }

@@ -31,6 +31,7 @@ struct packet_meta {
     uint32_t mark; /* conntrack mark as the rules copied it (common/marks.h) */
     enum packet_place place;
     bool is_truncated; /* the kernel had more bytes than it copied */
+    bool is_gso;       /* several segments that will leave apart */
 };
 
 struct engine_clock {
@@ -124,9 +125,13 @@ struct engine_limits {     /* 0: the default */
     uint32_t chunks;       /* pieces of 1 KiB for held bytes: 24576 (28 MiB) */
     uint32_t held_packets; /* packets held in the kernel's queue at once: 24576 */
     uint32_t bindings;     /* (agent, address, name): 65536 */
+    uint32_t quic_conns;   /* QUIC connections being read at once: 16384 (10 MiB) */
+    uint32_t quic_chunks;  /* pieces of 1 KiB for their hellos: 8192 (10 MiB) */
+    uint32_t quic_held;    /* their datagrams held at once: 8192 */
 };
 
 struct engine;
+struct quic_cipher;
 
 /**
  * engine_new - allocate everything at once; later calls do not allocate
@@ -134,10 +139,12 @@ struct engine;
  * setup: sources, own addresses, private exemptions, keep times (copied). policy: kept until
  * replaced by engine_set_policy() or freed. seed: 16 random bytes for hash tables.
  * is_binding_off: replay without DNS: every address counts as given out for every name.
+ * cipher: kept; made beforehand, for that needs files, which a sandbox may not open.
  */
 struct engine *engine_new(const struct ipc_setup *setup, const struct policy *policy,
                           const struct engine_limits *limits, const struct engine_ops *ops,
-                          const uint8_t seed[16], bool is_binding_off);
+                          const uint8_t seed[16], bool is_binding_off,
+                          struct quic_cipher *cipher);
 void engine_free(struct engine *engine);
 
 /** engine_packet - judge one queued packet; it gets its verdict now or, when held, in a later
@@ -194,7 +201,7 @@ uint32_t engine_source_tag(const struct ipc_setup *setup, const struct addr *add
 
 struct engine_counts {
     uint64_t packets, held, released_early, records_folded, flows_full, chunks_full;
-    uint32_t flows, chunks, bindings;
+    uint32_t flows, chunks, bindings, quic_conns;
 };
 void engine_counts(const struct engine *engine, struct engine_counts *out);
 

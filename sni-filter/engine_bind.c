@@ -126,35 +126,48 @@ void engine_rebind(struct engine *e, const struct engine_clock *now)
     }
 }
 
-static bool is_http(const struct engine_live *live)
+/* What may have allowed a live connection: the service whose hello or request was read, and the
+ * one for any bytes. Its mark tells more of UDP than of TCP. */
+struct origin {
+    bool may_be_read, may_be_plain;
+    enum service_kind read, plain;
+};
+
+static struct origin origin_of(const struct engine_live *live)
 {
-    return (live->mark & MARK_STATE_MASK) == CT_HTTP_READ ||
-           (live->mark & MARK_STATE_MASK) == CT_HTTP_SENT;
+    uint32_t state = live->mark & MARK_STATE_MASK;
+    bool is_http = state == CT_HTTP_READ || state == CT_HTTP_SENT;
+
+    if (live->protocol == IPPROTO_UDP)
+        return (struct origin) { state != CT_ACCEPTED, true, SERVICE_QUIC, SERVICE_UDP };
+    return (struct origin) { true, !is_http, is_http ? SERVICE_HTTP : SERVICE_TLS,
+                             SERVICE_TCP };
 }
 
 static bool is_service_allowed(const struct engine *e, uint32_t source_tag, const char *name,
                                const struct engine_live *live)
 {
+    const struct origin o = origin_of(live);
     unsigned agent = e->policy_agents[source_tag];
     uint16_t port = live->dport;
 
-    if (is_http(live))
-        return policy_name(e->policy, agent, name, SERVICE_HTTP, port).result == POLICY_ALLOWED;
-    return policy_name(e->policy, agent, name, SERVICE_TLS, port).result == POLICY_ALLOWED ||
-           policy_name(e->policy, agent, name, SERVICE_TCP, port).result == POLICY_ALLOWED;
+    return (o.may_be_read &&
+            policy_name(e->policy, agent, name, o.read, port).result == POLICY_ALLOWED) ||
+           (o.may_be_plain &&
+            policy_name(e->policy, agent, name, o.plain, port).result == POLICY_ALLOWED);
 }
 
 static bool is_addr_allowed(const struct engine *e, uint32_t source_tag,
                             const struct engine_live *live)
 {
+    const struct origin o = origin_of(live);
     unsigned agent = e->policy_agents[source_tag];
-    enum service_kind kind = is_http(live) ? SERVICE_HTTP : SERVICE_TLS;
-    struct policy_answer read = policy_addr(e->policy, agent, &live->dst, kind, live->dport);
-    struct policy_answer tcp =
-        policy_addr(e->policy, agent, &live->dst, SERVICE_TCP, live->dport);
+    struct policy_answer read = policy_addr(e->policy, agent, &live->dst, o.read, live->dport);
+    struct policy_answer plain =
+        policy_addr(e->policy, agent, &live->dst, o.plain, live->dport);
 
-    return read.result != POLICY_DENIED && tcp.result != POLICY_DENIED &&
-           (read.result == POLICY_ALLOWED || tcp.result == POLICY_ALLOWED);
+    return read.result != POLICY_DENIED && plain.result != POLICY_DENIED &&
+           ((o.may_be_read && read.result == POLICY_ALLOWED) || plain.result == POLICY_ALLOWED);
 }
 
 /* The name that a live connection's tag stands for: the address was given out for it. */
@@ -168,6 +181,39 @@ static struct binding *binding_of_tag(struct engine *e, uint32_t source_tag,
         if (engine_name_tag(b->name) == (live->mark & MARK_VALUE_MASK))
             return b;
     return NULL;
+}
+
+/* A QUIC flow with connections for several names: which, its mark cannot say, so all that the
+ * address was given out for must be allowed. */
+static bool are_all_allowed(struct engine *e, uint32_t source_tag,
+                            const struct engine_live *live)
+{
+    struct binding *b = NULL;
+    bool has_one = false;
+
+    while ((b = binding_next(&e->bindings, source_tag, &live->dst, b, 0)) != NULL) {
+        if (!is_service_allowed(e, source_tag, b->name, live))
+            return false;
+        has_one = true;
+    }
+    return has_one;
+}
+
+static bool is_for_several(const struct engine_live *live)
+{
+    return live->protocol == IPPROTO_UDP && (live->mark & MARK_VALUE_MASK) == MARK_VALUE_MASK;
+}
+
+/* The address is in use: the binding outlives the connection. */
+static void use(struct engine *e, struct binding *b)
+{
+    uint64_t until_us = e->now->mono_us + IN_USE_US;
+
+    if (b->until_us < until_us)
+        b->until_us = until_us;
+    if (b->until_plain_us < until_us)
+        b->until_plain_us = until_us;
+    keep(e, b);
 }
 
 static void record_revoked(struct engine *e, uint32_t source_tag,
@@ -192,29 +238,45 @@ static void record_revoked(struct engine *e, uint32_t source_tag,
     e->ops.record(e->ops.arg, &record);
 }
 
+static bool is_live_allowed(struct engine *e, uint32_t source_tag,
+                            const struct engine_live *live, const char **name)
+{
+    struct binding *b;
+
+    if (source_tag == 0)
+        return false;
+    if ((live->mark & MARK_VALUE_MASK) == 0 && is_addr_allowed(e, source_tag, live))
+        return true;
+    if (is_for_several(live)) {
+        if (!are_all_allowed(e, source_tag, live))
+            return false;
+        for (b = NULL; (b = binding_next(&e->bindings, source_tag, &live->dst, b, 0)) != NULL;)
+            use(e, b);
+        return true;
+    }
+    b = binding_of_tag(e, source_tag, live);
+    if (b == NULL)
+        return false;
+    *name = b->name;
+    if (!is_service_allowed(e, source_tag, b->name, live))
+        return false;
+    if (!live->is_ended)
+        use(e, b);
+    return true;
+}
+
 bool engine_live_allowed(struct engine *e, const struct engine_clock *now,
                          const struct engine_live *live)
 {
     uint32_t source_tag = engine_source_tag(&e->setup, &live->src);
-    struct binding *b;
+    const char *name = "";
 
     e->now = now;
-    if (source_tag != 0 && (live->mark & MARK_VALUE_MASK) == 0 &&
-        is_addr_allowed(e, source_tag, live))
+    if (is_live_allowed(e, source_tag, live, &name))
         return true;
-    b = source_tag != 0 ? binding_of_tag(e, source_tag, live) : NULL;
-    if (b == NULL || live->protocol != IPPROTO_TCP ||
-        !is_service_allowed(e, source_tag, b->name, live)) {
-        if (!live->is_ended)
-            record_revoked(e, source_tag, live, b != NULL ? b->name : "");
-        return false;
-    }
-    if (live->is_ended)
-        return true;
-    if (b->until_us < now->mono_us + IN_USE_US)
-        b->until_us = now->mono_us + IN_USE_US;
-    if (b->until_plain_us < now->mono_us + IN_USE_US)
-        b->until_plain_us = now->mono_us + IN_USE_US;
-    keep(e, b);
-    return true;
+    if (!live->is_ended)
+        record_revoked(e, source_tag, live, name);
+    if (live->protocol == IPPROTO_UDP)
+        engine_quic_forget(e, live);
+    return false;
 }

@@ -8,20 +8,26 @@
 #include "common/siphash.h"
 #include "sni-filter/engine_internal.h"
 
+void engine_record_hello(const struct engine *e, struct record *record,
+                         const struct tls_hello *hello, const struct judgement *judgement)
+{
+    engine_text(record->name, sizeof(record->name), hello->name);
+    engine_record_rule(e, record, &judgement->answer);
+    record->has_ech = hello->has_ech;
+    if (hello->alpn.len <= sizeof(record->alpn)) {
+        if (hello->alpn.len > 0)
+            memcpy(record->alpn, hello->alpn.base, hello->alpn.len);
+        record->alpn_len = (uint8_t)hello->alpn.len;
+    }
+}
+
 static void record_hello(struct engine *e, const struct flow *flow,
                          const struct tls_hello *hello, const struct judgement *judgement)
 {
     struct record record = engine_flow_record(
         e, flow, judgement->is_allowed ? RECORD_ALLOW : RECORD_DENY, judgement->reason);
 
-    engine_text(record.name, sizeof(record.name), hello->name);
-    engine_record_rule(e, &record, &judgement->answer);
-    record.has_ech = hello->has_ech;
-    if (hello->alpn.len <= sizeof(record.alpn)) {
-        if (hello->alpn.len > 0)
-            memcpy(record.alpn, hello->alpn.base, hello->alpn.len);
-        record.alpn_len = (uint8_t)hello->alpn.len;
-    }
+    engine_record_hello(e, &record, hello, judgement);
     engine_record(e, &record);
 }
 
@@ -88,7 +94,7 @@ static enum scan scan_hello(struct engine *e, struct flow *flow)
     return SCAN_MORE;
 }
 
-static uint64_t hash_name(const struct engine *e, const char *name)
+uint64_t engine_hash_name(const struct engine *e, const char *name)
 {
     return siphash(e->key, name, strlen(name));
 }
@@ -98,7 +104,7 @@ static void pin(struct engine *e, struct flow *flow, const struct tls_client_fli
                 const struct judgement *j)
 {
     flow->tag = j->is_by_addr ? 0 : engine_name_tag(flight->hello.name);
-    flow->name_hash = hash_name(e, flight->hello.name);
+    flow->name_hash = engine_hash_name(e, flight->hello.name);
     flow->phase = PHASE_FIRST_ANSWER;
     flow->answer_needs = (uint32_t)flight->hello_end;
     flow->record_at = (uint32_t)flight->hello_end;
@@ -110,7 +116,7 @@ static void judge_first(struct engine *e, struct flow *flow,
                         const struct tls_client_flight *flight)
 {
     struct judgement j = judge_hello(e, flow->source_tag, &flow->key.server,
-                                     flow->key.server_port, &flight->hello);
+                                     flow->key.server_port, &flight->hello, SERVICE_TLS);
 
     record_hello(e, flow, &flight->hello, &j);
     if (j.is_allowed)
@@ -124,9 +130,9 @@ static void judge_second(struct engine *e, struct flow *flow,
                          const struct tls_client_flight *flight)
 {
     struct judgement j = judge_hello(e, flow->source_tag, &flow->key.server,
-                                     flow->key.server_port, &flight->hello);
+                                     flow->key.server_port, &flight->hello, SERVICE_TLS);
 
-    if (j.is_allowed && hash_name(e, flight->hello.name) != flow->name_hash) {
+    if (j.is_allowed && engine_hash_name(e, flight->hello.name) != flow->name_hash) {
         j.is_allowed = false;
         j.reason = REASON_NAME_ADDRESS_MISMATCH;
     }

@@ -13,15 +13,18 @@
 #include "sni-filter/flow.h"
 #include "sni-filter/fold.h"
 #include "sni-filter/ip_packet.h"
+#include "sni-filter/quic_table.h"
 #include "sni-filter/tls_record.h"
 
 #define US_PER_S 1000000ull
 
 /* Deadlines. */
-#define STALL_US        25000u /* after the last new byte of a hello that is not whole */
-#define HELLO_US        (10u * US_PER_S) /* from the first byte to the whole hello */
-#define ANSWER_US       (30u * US_PER_S) /* from the hello's release to the server's answer */
-#define TOMBSTONE_US    (2u * US_PER_S)
+#define STALL_US     25000u           /* after the last new byte of a hello that is not whole */
+#define HELLO_US     (10u * US_PER_S) /* from the first byte to the whole hello */
+#define ANSWER_US    (30u * US_PER_S) /* from the hello's release to the server's answer */
+#define TOMBSTONE_US (2u * US_PER_S)
+#define QUIC_LINGER_US                                                                         \
+    (10u * US_PER_S)          /* from the server's answer: the client's last Initials */
 #define DNS_PENDING_MAX 4096u /* questions under way; a power of two */
 #define DNS_PENDING_US  (10u * US_PER_S)
 #define IN_USE_US       (180u * US_PER_S) /* a binding outlives the last sight of its connection */
@@ -55,6 +58,10 @@ struct engine {
     unsigned *policy_agents; /* source tag -> number in the policy */
     struct binding_table bindings;
     struct flow_table flows;
+    struct quic_table quic;
+    struct quic_cipher *cipher;
+    struct flow_key last_udp; /* the last that a udp rule accepted, and when */
+    uint64_t last_udp_us;
     struct fold fold;
     struct dns_pending *pending;
     uint32_t pending_free, pending_touched, nr_tickets;
@@ -67,7 +74,8 @@ struct engine {
 
 /* engine.c */
 const char *engine_agent_name(const struct engine *e, uint32_t source_tag);
-/* Hash of a name that is the same in every run: for conntrack marks. Never 0. */
+/* Hash of a name that is the same in every run: for conntrack marks. Never 0, never
+ * MARK_VALUE_MASK. */
 uint32_t engine_name_tag(const char *name);
 void engine_record(struct engine *e, const struct record *record);
 /* A record with what is known of a packet; ports when it has them. */
@@ -90,8 +98,10 @@ enum reason engine_refusal(const struct policy_answer *answer);
 struct http_request;
 struct judgement judge_request(struct engine *e, uint32_t source_tag, const struct addr *addr,
                                uint16_t port, const struct http_request *request);
+/* kind: SERVICE_TLS or SERVICE_QUIC */
 struct judgement judge_hello(struct engine *e, uint32_t source_tag, const struct addr *addr,
-                             uint16_t port, const struct tls_hello *hello);
+                             uint16_t port, const struct tls_hello *hello,
+                             enum service_kind kind);
 /* May this agent's client at all send a hello, or a request, there? (SYN, early release) */
 bool judge_may_send(struct engine *e, uint32_t source_tag, const struct addr *addr,
                     uint16_t port, enum service_kind kind);
@@ -100,8 +110,9 @@ struct syn_judgement {
     struct judgement judgement;
     char name[HOSTNAME_MAX + 1]; /* the name that the address was given out for, or "" */
 };
+/* Of a TCP SYN, or the first datagram of a UDP flow. */
 struct syn_judgement judge_syn(struct engine *e, uint32_t source_tag, const struct addr *addr,
-                               uint16_t port);
+                               uint16_t port, uint8_t ip_protocol);
 
 /* engine_flow.c */
 struct flow_key engine_flow_key(const struct addr *client, uint16_t client_port,
@@ -131,6 +142,34 @@ bool engine_hello_may_come(struct engine *e, const struct flow *flow);
 /* engine_tcp.c */
 void engine_tcp_outbound(struct engine *e, const struct packet_meta *meta,
                          const struct ip_packet *packet, uint32_t source_tag);
+
+/* What a hello says, and what was decided. */
+void engine_record_hello(const struct engine *e, struct record *record,
+                         const struct tls_hello *hello, const struct judgement *judgement);
+uint64_t engine_hash_name(const struct engine *e, const char *name);
+
+/* engine_udp.c */
+void engine_udp_outbound(struct engine *e, const struct packet_meta *meta,
+                         const struct ip_packet *packet, uint32_t source_tag);
+
+/* engine_quic.c */
+void engine_quic_outbound(struct engine *e, const struct packet_meta *meta,
+                          const struct ip_packet *packet, uint32_t source_tag);
+/* What lets a datagram of an allowed connection go. mark: conntrack's, as the kernel copied it.
+ * It may have changed since, so what is known of the flow's other connections counts as well.
+ */
+uint32_t engine_quic_verdict(struct engine *e, const struct quic_entry *entry, uint32_t mark);
+void engine_quic_refuse(struct engine *e, struct quic_entry *entry, enum reason reason,
+                        const char *detail);
+
+/* engine_quic_answer.c */
+void engine_quic_inbound(struct engine *e, const struct packet_meta *meta,
+                         const struct ip_packet *packet);
+/* engine_quic_time.c */
+void engine_quic_tick(struct engine *e);
+void engine_quic_recheck(struct engine *e); /* another policy is in force */
+/* The kernel forgets a flow: nothing that was read of it counts any more. */
+void engine_quic_forget(struct engine *e, const struct engine_live *live);
 
 /* engine_answer.c */
 void engine_tcp_inbound(struct engine *e, const struct packet_meta *meta,

@@ -3,6 +3,7 @@
  * The decisions. A name alone never allows anything: its address must have been given out for
  * it, or an address rule must cover it.
  */
+#include <netinet/in.h>
 #include <string.h>
 
 #include "sni-filter/engine_internal.h"
@@ -86,11 +87,12 @@ static struct judgement judge_name(struct engine *e, uint32_t source_tag,
 }
 
 struct judgement judge_hello(struct engine *e, uint32_t source_tag, const struct addr *addr,
-                             uint16_t port, const struct tls_hello *hello)
+                             uint16_t port, const struct tls_hello *hello,
+                             enum service_kind kind)
 {
     struct policy_answer none = { .result = POLICY_UNKNOWN };
     struct policy_answer by_addr =
-        policy_addr(e->policy, e->policy_agents[source_tag], addr, SERVICE_TLS, port);
+        policy_addr(e->policy, e->policy_agents[source_tag], addr, kind, port);
     struct addr literal;
 
     if (by_addr.result == POLICY_DENIED)
@@ -105,7 +107,7 @@ struct judgement judge_hello(struct engine *e, uint32_t source_tag, const struct
             return refused(REASON_NAME_NOT_ALLOWED, none);
         return judge_nameless(by_addr, REASON_NAME_NOT_ALLOWED);
     }
-    return judge_name(e, source_tag, addr, port, hello->name, SERVICE_TLS, &by_addr);
+    return judge_name(e, source_tag, addr, port, hello->name, kind, &by_addr);
 }
 
 struct judgement judge_request(struct engine *e, uint32_t source_tag, const struct addr *addr,
@@ -128,7 +130,8 @@ struct judgement judge_request(struct engine *e, uint32_t source_tag, const stru
 static bool allows(struct engine *e, uint32_t source_tag, const struct binding *b,
                    enum service_kind kind, uint16_t port, struct policy_answer *answer)
 {
-    uint64_t until = kind == SERVICE_TCP ? b->until_plain_us : b->until_us;
+    bool is_plain = kind == SERVICE_TCP || kind == SERVICE_UDP;
+    uint64_t until = is_plain ? b->until_plain_us : b->until_us;
 
     *answer = policy_name(e->policy, e->policy_agents[source_tag], b->name, kind, port);
     return answer->result == POLICY_ALLOWED && until > e->now->mono_us;
@@ -151,16 +154,20 @@ bool judge_may_send(struct engine *e, uint32_t source_tag, const struct addr *ad
     return false;
 }
 
+struct kinds {
+    enum service_kind plain, read[2]; /* any bytes; what is read first */
+};
+
 /* The names that the address was given out for; the last one that refuses gives the reason. */
 static void judge_syn_names(struct engine *e, uint32_t source_tag, const struct addr *addr,
-                            uint16_t port, struct syn_judgement *out)
+                            uint16_t port, const struct kinds *kinds, struct syn_judgement *out)
 {
     const struct binding *b = NULL;
     struct policy_answer answer;
 
     while ((b = binding_next(&e->bindings, source_tag, addr, b, e->now->mono_us)) != NULL) {
         engine_text(out->name, sizeof(out->name), b->name);
-        if (allows(e, source_tag, b, SERVICE_TCP, port, &answer)) {
+        if (allows(e, source_tag, b, kinds->plain, port, &answer)) {
             out->what = SYN_ACCEPT;
             out->judgement = allowed(answer);
             return;
@@ -171,19 +178,22 @@ static void judge_syn_names(struct engine *e, uint32_t source_tag, const struct 
             out->judgement = refused(answer.result == POLICY_UNKNOWN ? REASON_ADDRESS_NOT_BOUND
                                                                      : engine_refusal(&answer),
                                      answer);
-        if (allows(e, source_tag, b, SERVICE_TLS, port, &answer) ||
-            allows(e, source_tag, b, SERVICE_HTTP, port, &answer))
+        if (allows(e, source_tag, b, kinds->read[0], port, &answer) ||
+            allows(e, source_tag, b, kinds->read[1], port, &answer))
             out->what = SYN_READ;
     }
 }
 
 struct syn_judgement judge_syn(struct engine *e, uint32_t source_tag, const struct addr *addr,
-                               uint16_t port)
+                               uint16_t port, uint8_t ip_protocol)
 {
+    static const struct kinds tcp = { SERVICE_TCP, { SERVICE_TLS, SERVICE_HTTP } };
+    static const struct kinds udp = { SERVICE_UDP, { SERVICE_QUIC, SERVICE_QUIC } };
+    const struct kinds *kinds = ip_protocol == IPPROTO_UDP ? &udp : &tcp;
     unsigned agent = e->policy_agents[source_tag];
-    struct policy_answer plain = policy_addr(e->policy, agent, addr, SERVICE_TCP, port);
-    struct policy_answer tls = policy_addr(e->policy, agent, addr, SERVICE_TLS, port);
-    struct policy_answer http = policy_addr(e->policy, agent, addr, SERVICE_HTTP, port);
+    struct policy_answer plain = policy_addr(e->policy, agent, addr, kinds->plain, port);
+    struct policy_answer read = policy_addr(e->policy, agent, addr, kinds->read[0], port);
+    struct policy_answer other = policy_addr(e->policy, agent, addr, kinds->read[1], port);
     struct syn_judgement out = { .what = SYN_REFUSE };
 
     if (plain.result == POLICY_ALLOWED) {
@@ -191,17 +201,17 @@ struct syn_judgement judge_syn(struct engine *e, uint32_t source_tag, const stru
         out.judgement = allowed_by_addr(plain);
         return out;
     }
-    if (plain.result == POLICY_DENIED || tls.result == POLICY_DENIED) {
+    if (plain.result == POLICY_DENIED || read.result == POLICY_DENIED) {
         out.judgement =
-            refused(REASON_NAME_DENIED, plain.result == POLICY_DENIED ? plain : tls);
+            refused(REASON_NAME_DENIED, plain.result == POLICY_DENIED ? plain : read);
         return out;
     }
     out.judgement = refused(plain.result == POLICY_OTHER_SERVICE ? REASON_SERVICE_NOT_ALLOWED
                                                                  : REASON_ADDRESS_NOT_BOUND,
                             plain);
-    judge_syn_names(e, source_tag, addr, port, &out);
+    judge_syn_names(e, source_tag, addr, port, kinds, &out);
     if (out.what == SYN_REFUSE &&
-        (tls.result == POLICY_ALLOWED || http.result == POLICY_ALLOWED || e->is_binding_off))
+        (read.result == POLICY_ALLOWED || other.result == POLICY_ALLOWED || e->is_binding_off))
         out.what = SYN_READ;
     return out;
 }

@@ -25,6 +25,7 @@ void engine_share_out(struct engine *e)
         nr += is_first_of_agent(&e->setup, i);
     binding_table_share(&e->bindings, nr);
     flow_table_share(&e->flows, nr);
+    quic_table_share(&e->quic, nr);
 }
 
 void engine_set_setup(struct engine *e, const struct ipc_setup *setup)

@@ -102,7 +102,7 @@ static void take_syn(struct engine *e, const struct packet_meta *meta,
                       VERDICT_RESET, "a second SYN with another sequence number");
         return;
     }
-    s = judge_syn(e, source_tag, &packet->dst, packet->dport);
+    s = judge_syn(e, source_tag, &packet->dst, packet->dport, IPPROTO_TCP);
     if (s.what == SYN_READ) {
         e->ops.verdict(e->ops.arg, meta->id, VERDICT_PASS);
         return;

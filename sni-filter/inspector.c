@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "sni-filter/inspector_internal.h"
+#include "sni-filter/quic_cipher.h"
 #include "sni-filter/notice.h"
 
 #define PACKETS_PER_ROUND 64
@@ -136,6 +137,8 @@ static void on_http_page(void *arg, const struct engine_page *page)
     inspector_order(arg, WIRE_HTTP_PAGE, page, sizeof(*page), NULL, 0);
 }
 
+static struct quic_cipher cipher; /* made before the sandbox: its library reads files */
+
 struct policy *inspector_closed_policy(struct err *err)
 {
     const struct policy_source nothing = { .file = "none", .text = "", .len = 0 };
@@ -162,7 +165,7 @@ int inspector_make_engine(struct inspector *ins)
         return -errno;
     ins->policy = inspector_closed_policy(&err);
     if (ins->policy != NULL)
-        ins->engine = engine_new(&ins->setup, ins->policy, NULL, &ops, seed, false);
+        ins->engine = engine_new(&ins->setup, ins->policy, NULL, &ops, seed, false, &cipher);
     return ins->engine != NULL ? 0 : -ENOMEM;
 }
 
@@ -351,6 +354,10 @@ bool inspector_prepare(const struct inspector_io *io, struct err *err)
     if (policy == NULL)
         return err_wrap(err, "make a policy that allows nothing");
     policy_free(policy);
+    if (!quic_cipher_init(&cipher))
+        return err_set(err, ENOMEM,
+                       "prepare OpenSSL for QUIC: no AES-128, GCM or HKDF, or no "
+                       "memory");
     return true;
 }
 

@@ -202,6 +202,7 @@ static int handle_packet(struct queue *queue, const struct nlmsghdr *nlh, queue_
     }
     len = mnl_attr_get_payload_len(attrs[NFQA_PAYLOAD]);
     meta.is_truncated = attr_be32(attrs[NFQA_CAP_LEN]) > len;
+    meta.is_gso = (attr_be32(attrs[NFQA_SKB_INFO]) & NFQA_SKB_GSO) != 0;
     fn(arg, &meta, mnl_attr_get_payload(attrs[NFQA_PAYLOAD]), len);
     return 0;
 }

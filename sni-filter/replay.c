@@ -19,6 +19,7 @@
 #include "common/siphash.h"
 #include "sni-filter/capture.h"
 #include "sni-filter/engine.h"
+#include "sni-filter/quic_cipher.h"
 #include "sni-filter/replay_kernel.h"
 
 #define ALLOWLIST_MAX (64u << 20)
@@ -39,6 +40,7 @@ struct replay {
     struct policy *policy;
     struct replay_kernel *kernel;
     struct engine *engine;
+    struct quic_cipher cipher;
     char run[24];
     uint64_t nr_records;
     bool has_write_error;
@@ -204,9 +206,13 @@ static bool start(struct replay *replay, const struct options *options, struct e
     replay->kernel = replay_kernel_new(&replay->setup, 0, seed, print_record, replay);
     if (replay->kernel == NULL)
         return err_set(err, ENOMEM, "allocate the table of connections: out of memory");
+    if (!quic_cipher_init(&replay->cipher))
+        return err_set(err, ENOMEM,
+                       "prepare OpenSSL for QUIC: no AES-128, GCM or HKDF, or no "
+                       "memory");
     ops = replay_kernel_ops(replay->kernel);
     replay->engine = engine_new(&replay->setup, replay->policy, &(struct engine_limits) { 0 },
-                                &ops, seed, options->is_binding_off);
+                                &ops, seed, options->is_binding_off, &replay->cipher);
     if (replay->engine == NULL)
         return err_set(err, ENOMEM, "allocate the engine's tables: out of memory");
     replay_kernel_attach(replay->kernel, replay->engine);
@@ -298,6 +304,7 @@ int replay_main(int argc, char **argv)
     if (!is_done)
         (void)fprintf(stderr, "sni-filter: %s\n", err.text);
     engine_free(replay.engine);
+    quic_cipher_clear(&replay.cipher);
     replay_kernel_free(replay.kernel);
     policy_free(replay.policy);
     return is_done ? EXIT_DONE : EXIT_FAILED;

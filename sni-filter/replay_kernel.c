@@ -11,14 +11,15 @@
  *   ServerHello that is no HelloRetryRequest the connection becomes ACCEPTED, else ANSWERED.
  * - ANSWERED: both go to the engine.
  * - ACCEPTED: nobody looks any more.
+ * - QUIC: long headers of both sides go to the engine.
  * - REVOKED: ignored; live, both ends have been reset.
  *
  * Where a capture differs from live traffic: it goes on whatever the verdict was. So the rest
- * of a refused connection is ignored, as is a refused UDP flow until it was silent for
- * UDP_SILENCE_US. A connection without its SYN, which the live gateway refuses, is judged when
- * its first payload may be a beginning, for captures are often started late; its SYN is made
- * up. Windows and checksums are not looked at: a capture on the sending machine holds checksums
- * that only the network card fills in.
+ * of a refused connection is ignored, as is a refused UDP flow, but for long headers of QUIC,
+ * until it was silent for UDP_SILENCE_US. A connection without its SYN, which the live gateway
+ * refuses, is judged when its first payload may be a beginning, for captures are often started
+ * late; its SYN is made up. Windows and checksums are not looked at: a capture on the sending
+ * machine holds checksums that only the network card fills in.
  *
  * Bounds: the table of connections forgets the one unused for the longest time. Verdicts may
  * come in a later call: ids[] leads from a packet's id to its connection, and has more slots
@@ -43,19 +44,38 @@ static void take_dns_query(struct replay_kernel *kernel, const struct passing *p
     replay_dns_query(&kernel->dns, &kernel->now, &client, p->ip.payload, &meta, &p->bytes);
 }
 
+static bool has_long_header(const struct passing *p)
+{
+    return p->ip.protocol == PROTOCOL_UDP && p->ip.payload.len != 0 &&
+           (p->ip.payload.base[0] & 0x80) != 0;
+}
+
 static void take_datagram(struct replay_kernel *kernel, const struct passing *p,
                           struct replay_connection *connection, bool is_silent)
 {
     switch (connection->mark & MARK_STATE_MASK) {
     case CT_ACCEPTED:
         return;
+    case CT_QUIC:
+        if (!has_long_header(p))
+            return;
+        break;
     case CT_REVOKED:
-        if (!is_silent)
+        if (!is_silent && !has_long_header(p))
             return;
         connection->mark = CT_OPEN;
         break;
     }
     replay_give(kernel, PLACE_OUTBOUND, connection, p->bytes);
+}
+
+/* A capture's server answers what the gateway would have held, so the engine sees more of it
+ * than live: it may tell what the client's next datagram means. */
+static void take_answer(struct replay_kernel *kernel, const struct passing *p,
+                        struct replay_connection *connection)
+{
+    if (has_long_header(p) && (connection->mark & MARK_STATE_MASK) != CT_ACCEPTED)
+        replay_give(kernel, PLACE_INBOUND, connection, p->bytes);
 }
 
 /* UDP, and any protocol without ports: the sender of the first packet is the client. */
@@ -89,6 +109,8 @@ static void take_other(struct replay_kernel *kernel, const struct passing *p)
     } else if (is_dns) {
         client = replay_dns_client(kernel, connection);
         (void)replay_dns_answer(&kernel->dns, &kernel->now, &client, p->ip.payload);
+    } else {
+        take_answer(kernel, p, connection);
     }
 }
 

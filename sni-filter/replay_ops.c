@@ -23,7 +23,7 @@ static void apply_verdict(struct replay_connection *connection, uint32_t verdict
         connection->is_confirmed = true;
         connection->mark = CT_PINNED | value;
         break;
-    case VERDICT_HTTP_READ:
+    case VERDICT_HTTP_READ: /* and VERDICT_QUIC */
         connection->mark = CT_HTTP_READ | value;
         break;
     case VERDICT_HTTP_SENT:

@@ -18,7 +18,7 @@ declare -A GROUPS_=(
         nftables iproute2 conntrack procps kmod
         nginx-light unbound dnsmasq-base openssh-server openssl
         curl wget openssh-client nodejs default-jdk-headless python3 python3-jsonschema dnsutils iputils-ping
-        netcat-openbsd tcpdump tshark
+        netcat-openbsd tcpdump tshark ngtcp2-client ngtcp2-server python3-cryptography
         qemu-system-x86 busybox-static virtiofsd"
 )
 

@@ -6,7 +6,7 @@ usage: captures.py SNI-FILTER DIRECTORY EXPLAINED
 
 DIRECTORY holds captures and expected.tsv: a row per flow, with the names that an independent parser
 found (oracle_name; for DNS all that were asked for, separated by spaces; "none", "invalid") and whether
-all parsers agree. Rows of protocol tls, dns and http with agree = yes count. EXPLAINED lists the flows
+all parsers agree. Rows of protocol tls, quic, dns, http with agree = yes count. EXPLAINED lists the flows
 whose difference is right, with the reason. Status 0 when each flow is as expected or explained.
 """
 import collections
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-PROTOCOLS = "tls", "dns", "http"
+PROTOCOLS = "tls", "quic", "dns", "http"
 Flow = collections.namedtuple("Flow", "capture src sport dst dport")
 NAME = re.compile(r"^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))+$")
 
@@ -45,7 +45,7 @@ def write_allowlist(file, rows):
     """All names that stand in the table and that an allowlist can hold."""
     names = sorted({n for row in rows for n in names_of(row["oracle_name"]) if NAME.match(n)})
     for name in names:
-        file.write(f"{name} tls/1-65535 http/1-65535\n")
+        file.write(f"{name} tls/1-65535 quic/1-65535 http/1-65535\n")
     file.flush()
 
 

@@ -447,6 +447,8 @@ static void set_up_streams(void)
     make_server_hello(false, answers[ASKS_AGAIN] + RETRY_LEN);
 }
 
+static struct quic_cipher cipher;
+
 static void set_up(void)
 {
     static const char *const texts[] = {
@@ -461,6 +463,7 @@ static void set_up(void)
         policies[i] = policy_new(&source, 1, NULL, &err);
         demand(policies[i] != NULL);
     }
+    demand(quic_cipher_init(&cipher));
     set_up_streams();
 }
 
@@ -474,7 +477,9 @@ static void start(void)
 {
     static const uint8_t seed[16] = "0123456789abcde";
     static struct ipc_setup setup;
-    const struct engine_limits limits = { 3, 40, 24, 8 };
+    const struct engine_limits limits = {
+        .flows = 3, .chunks = 40, .held_packets = 24, .bindings = 8
+    };
     const struct engine_ops ops = { on_verdict,   on_bound,  on_ask,    on_reply,
                                     on_keep,      on_record, on_revoke, on_reset_server,
                                     on_http_page, NULL };
@@ -487,7 +492,7 @@ static void start(void)
     world.nr_sent = 0;
     world.policy = 0;
     world.now = (struct engine_clock) { 1000000000, 1700000000000000 };
-    world.engine = engine_new(&setup, policies[0], &limits, &ops, seed, false);
+    world.engine = engine_new(&setup, policies[0], &limits, &ops, seed, false, &cipher);
     demand(world.engine != NULL);
     for (size_t i = 0; i < CONNS; i++)
         open_conn(&world.conns[i], (uint8_t)(i << 2));

@@ -251,7 +251,9 @@ static void judge(const uint8_t *text, size_t len, const uint8_t *script, size_t
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct engine_limits limits = { 4, 200, 64, 8 };
+    const struct engine_limits limits = {
+        .flows = 4, .chunks = 200, .held_packets = 64, .bindings = 8
+    };
     size_t nr = size > 0 ? data[0] % SCRIPT_MAX : 0, len;
     enum parse_rc whole;
 

@@ -10,6 +10,7 @@
 
 #include "common/policy.h"
 #include "sni-filter/engine.h"
+#include "sni-filter/quic_cipher.h"
 #include "sni-filter/replay_kernel.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -87,6 +88,7 @@ static void fill_setup(struct ipc_setup *setup)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct policy *policy;
+    static struct quic_cipher cipher;
     static struct ipc_setup setup;
     static const uint8_t seed[16] = { 1 };
     const struct engine_limits limits = {
@@ -100,13 +102,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (policy == NULL) {
         policy = make_policy();
+        promise(quic_cipher_init(&cipher));
         fill_setup(&setup);
     }
     has_answer = false;
     kernel = replay_kernel_new(&setup, 16, seed, check_record, NULL);
     promise(kernel != NULL);
     ops = replay_kernel_ops(kernel);
-    engine = engine_new(&setup, policy, &limits, &ops, seed, false);
+    engine = engine_new(&setup, policy, &limits, &ops, seed, false, &cipher);
     promise(engine != NULL);
     replay_kernel_attach(kernel, engine);
     nr = replay(kernel, (struct cursor) { .base = data, .len = size });

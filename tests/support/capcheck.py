@@ -9,6 +9,8 @@ CAPTURE holds what left an interface with address MAC. EXPECTED has one declarat
                           ClientHellos (by tshark) carry a name declared for ADDR:PORT
   http NAME ADDR PORT     TCP to ADDR:PORT; with payload only in streams all of whose requests
                           (by tshark) name in Host a name declared for ADDR:PORT
+  quic NAME ADDR PORT     UDP to ADDR:PORT, in streams with ClientHellos (in Initial packets, which tshark
+                          decrypts) all of which carry a name declared for ADDR:PORT
   never TEXT              no payload to a declared http ADDR:PORT holds this text
   dns NAME ADDR           questions for NAME, type A or AAAA, to ADDR port 53; without any byte
                           that the question does not need
@@ -24,7 +26,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
 FIELDS = """frame.number eth.src eth.type arp.opcode ip.src ip.dst ip.ttl ip.proto ipv6.dst ipv6.hlim ipv6.nxt icmpv6.type
-tcp.stream tcp.dstport tcp.len tcp.seq udp.dstport udp.length tls.handshake.type
+tcp.stream tcp.dstport tcp.len tcp.seq udp.stream udp.dstport udp.length tls.handshake.type
 tls.handshake.extensions_server_name dns.flags.response dns.qry.name dns.qry.type dns.count.queries
 dns.count.add_rr dns.opt.code http.request.method http.host _ws.malformed _ws.col.Info""".split()
 END_OF_CAPTURE = "0x88b5"
@@ -44,7 +46,7 @@ def tshark(capture, *args):
 class Expected:
     def __init__(self, path):
         self.filters, self.tls, self.dns, self.released = [], defaultdict(set), defaultdict(set), {}
-        self.http, self.never = defaultdict(set), []
+        self.http, self.never, self.quic = defaultdict(set), [], defaultdict(set)
         for line in open(path, encoding="ascii"):
             kind, _, rest = line.strip().partition(" ")
             words = rest.split()
@@ -54,6 +56,8 @@ class Expected:
                 self.tls[address(words[1]), int(words[2])].add(words[0].lower())
             elif kind == "http":
                 self.http[address(words[1]), int(words[2])].add(words[0].lower())
+            elif kind == "quic":
+                self.quic[address(words[1]), int(words[2])].add(words[0].lower())
             elif kind == "never":
                 self.never.append(rest.encode())
             elif kind == "dns":
@@ -79,6 +83,7 @@ def first(text):  # of an ICMP error only the outer header counts
 def packets(capture, expected):
     decode = [f"-dtcp.port=={port},tls" for _, port in expected.tls if port != 443]
     decode += [f"-dtcp.port=={port},http" for _, port in expected.http if port != 80]
+    decode += [f"-dudp.port=={port},quic" for port in {port for _, port in expected.quic}]
     fields = [word for field in FIELDS for word in ("-e", field)]
     for line in tshark(capture, *decode, "-T", "fields", "-E", "separator=/t", "-E", "aggregator=|", *fields):
         values = dict(zip(FIELDS, line.split("\t")))
@@ -128,6 +133,10 @@ class Stream:
 def streams(all_packets):
     found = defaultdict(Stream)
     for p in all_packets:
+        if p["udp.stream"] and "|" not in p["udp.stream"]:
+            s = found["udp", p["udp.stream"]]
+            s.hellos += p["tls.handshake.type"].split("|").count("1")
+            s.names |= {fold(n) for n in p["tls.handshake.extensions_server_name"].split("|") if n}
         if p["tcp.stream"] and "|" not in p["tcp.stream"]:
             s = found[p["tcp.stream"]]
             s.bytes += int(p["tcp.len"] or 0)
@@ -182,6 +191,14 @@ def judge_tcp(p, s, expected):
     return f"ClientHello for {', '.join(sorted(strange))} to {end[0]}" if strange else None
 
 
+def judge_quic(p, s, expected):
+    end = p["dst"], int(p["udp.dstport"])
+    if not s.hellos or not s.names:
+        return "a UDP stream without a ClientHello, or one without a name"
+    strange = s.names - expected.quic[end]
+    return f"ClientHello for {', '.join(sorted(strange))} to {end[0]}" if strange else None
+
+
 def judge(p, all_streams, expected, mac):
     """Why a packet may not leave, or None."""
     if from_kernel(p, mac):
@@ -194,6 +211,8 @@ def judge(p, all_streams, expected, mac):
         if int(p["udp.length"]) != 8 + question_length(p):
             return "more bytes than the question needs"
         return wrong_question(p, expected.dns[p["dst"]])
+    if p["udp.dstport"].isdigit() and (p["dst"], int(p["udp.dstport"])) in expected.quic:
+        return judge_quic(p, all_streams["udp", p["udp.stream"]], expected)
     return "not declared"
 
 

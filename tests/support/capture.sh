@@ -21,6 +21,9 @@ expect_tls() { echo "tls $1 $2 ${3:-443}" >>"$T/expected"; }
 # expect_http NAME ADDRESS [PORT] - HTTP connections to ADDRESS whose every request names NAME
 expect_http() { echo "http $1 $2 ${3:-80}" >>"$T/expected"; }
 
+# expect_quic NAME ADDRESS [PORT] - QUIC connections to ADDRESS whose every ClientHello names NAME
+expect_quic() { echo "quic $1 $2 ${3:-443}" >>"$T/expected"; }
+
 # expect_never TEXT - no payload to an address of expect_http holds it
 expect_never() { echo "never $1" >>"$T/expected"; }
 

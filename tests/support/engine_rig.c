@@ -146,7 +146,8 @@ void rig_start_limited(struct rig *rig, const char *allowlist,
     rig->now = (struct engine_clock) { 1000000000, 1700000000000000 };
     rig->next_id = 1;
     rig->policy = compile(allowlist);
-    rig->engine = engine_new(setup, rig->policy, limits, &ops, seed, false);
+    check(quic_cipher_init(&rig->cipher), "quic_cipher_init");
+    rig->engine = engine_new(setup, rig->policy, limits, &ops, seed, false, &rig->cipher);
     check(rig->engine != NULL, "engine_new");
     free(setup);
 }
@@ -159,6 +160,7 @@ void rig_start(struct rig *rig, const char *allowlist)
 void rig_stop(struct rig *rig)
 {
     engine_free(rig->engine);
+    quic_cipher_clear(&rig->cipher);
     policy_free(rig->policy);
 }
 

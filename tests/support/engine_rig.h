@@ -11,6 +11,7 @@
 
 #include "common/policy.h"
 #include "sni-filter/engine.h"
+#include "sni-filter/quic_cipher.h"
 
 #define RIG_PACKETS 4096
 #define RIG_RECORDS 256
@@ -18,6 +19,7 @@
 struct rig {
     struct engine *engine;
     struct policy *policy;
+    struct quic_cipher cipher;
     struct engine_clock now;
     uint32_t next_id;
     bool is_judged[RIG_PACKETS]; /* by packet id */

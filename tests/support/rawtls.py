@@ -46,8 +46,9 @@ def p384_share():
     return P384, der[-97:]
 
 
-def hello(name, pq=False, shares=None, session=b"s" * 32, random=b"r" * 32, ech=False):
-    """A handshake message. name None: without server_name. pq: as large as post-quantum ones are."""
+def hello(name, pq=False, shares=None, session=b"s" * 32, random=b"r" * 32, ech=False,
+          alpn=b"http/1.1", more=b""):
+    """A handshake message. name None: without server_name. pq: as large as post-quantum ones are. more: extensions."""
     if shares is None:
         shares = [(X25519, os.urandom(32))]
         if pq:
@@ -58,7 +59,7 @@ def hello(name, pq=False, shares=None, session=b"s" * 32, random=b"r" * 32, ech=
     extensions += extension(13, vec(2, bytes.fromhex("04030804040105030805050108060601")))
     extensions += extension(43, vec(1, b"\x03\x04"))
     extensions += extension(51, vec(2, b"".join(struct.pack(">H", g) + vec(2, s) for g, s in shares)))
-    extensions += extension(16, vec(2, vec(1, b"http/1.1")))
+    extensions += extension(16, vec(2, vec(1, alpn))) + more
     if ech:  # as browsers grease it: outer, HKDF-SHA256, AES-128-GCM, a key and a payload of nothing
         extensions += extension(0xFE0D, b"\0" + struct.pack(">HHB", 1, 1, 7) + vec(2, os.urandom(32)) + vec(2, os.urandom(144)))
     if pq:

@@ -200,9 +200,12 @@ static void what_no_rule_could_allow_is_refused(void **state)
 {
     uint8_t packet[200];
     struct rig_conn c;
-    size_t len = make_udp("198.18.0.2", 5, RIG_GOOD, 443, (const uint8_t *)"x", 1, packet);
+    size_t len = make_udp("198.18.0.2", 5, RIG_GOOD, 9999, (const uint8_t *)"x", 1, packet);
 
     (void)state;
+    assert_int_equal(rig.verdict[rig_raw(&rig, PLACE_OUTBOUND, 0, packet, len)], VERDICT_ICMP);
+    assert_int_equal(rig_last(&rig)->reason, REASON_SERVICE_NOT_ALLOWED);
+    packet[9] = 132; /* SCTP */
     assert_int_equal(rig.verdict[rig_raw(&rig, PLACE_OUTBOUND, 0, packet, len)], VERDICT_ICMP);
     assert_int_equal(rig_last(&rig)->reason, REASON_PROTOCOL);
 
