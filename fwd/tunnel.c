@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "fwd/net.h"
+#include "fwd/offload.h"
 #include "fwd/rtnl.h"
 
 static bool failed(int rc, struct err *err, const char *what, const char *on)
@@ -174,6 +175,9 @@ bool tunnel_make(const struct tunnel_end *end, struct ruleset_if *made, struct e
     if (!net_interface(TUNNEL_DEVICE, made, err))
         return false;
     make_quiet(made->index);
+    rc = end->is_alone ? offload_udp_off(made->name) : 0;
+    if (rc != 0)
+        return failed(rc, err, "switch off UDP segmentation offload of", TUNNEL_DEVICE);
     for (size_t i = 0; i < end->nr_inner; i++) {
         char text[ADDR_TEXT_MAX];
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "fwd/net.h"
+#include "fwd/offload.h"
 #include "fwd/rtnl.h"
 #include "fwd/tunnel.h"
 
@@ -318,5 +319,7 @@ int tunnel_check(const struct tunnel_end *end, const struct link *peers, size_t 
     if (!look(&check, err))
         return -1;
     note_missing(&check);
+    if (end->is_alone && offload_udp_is_on(TUNNEL_DEVICE) != 0)
+        differs(&check, "UDP segmentation offload is on");
     return check.nr;
 }

@@ -15,7 +15,7 @@ declare -A GROUPS_=(
     [engine]="docker.io docker-cli"
     [base]="debootstrap debian-archive-keyring"
     [test]="clang musl-tools libcmocka-dev clang-format clang-tidy cppcheck shellcheck
-        nftables iproute2 conntrack procps kmod
+        nftables iproute2 conntrack procps kmod ethtool
         nginx-light unbound dnsmasq-base openssh-server openssl
         curl wget openssh-client nodejs default-jdk-headless python3 python3-jsonschema dnsutils iputils-ping
         netcat-openbsd tcpdump tshark ngtcp2-client ngtcp2-server python3-cryptography

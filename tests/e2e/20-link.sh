@@ -119,6 +119,8 @@ if ! is_plain; then
     result $? 'a link begins again in the same namespace'
     ip -n "$NS_B" link set sec0 address 02:53:00:00:00:01
     check_has 'link --check names what differs' 'the MAC is another one than wanted' fails link_check "$NS_B"
+    ip netns exec "$NS_B" ethtool -K sec0 tx-udp-segmentation on
+    check_has 'packets that are several datagrams' 'UDP segmentation offload is on' fails link_check "$NS_B"
     ip netns exec "$NS_B" nft flush chain inet secctl last
     check_has 'a rule that is missing too' 'chain last, rule 1 is missing' fails link_check "$NS_B"
     ip -n "$NS_GW" link set sec0 down
