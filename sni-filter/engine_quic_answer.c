@@ -6,6 +6,16 @@
  */
 #include "sni-filter/engine_internal.h"
 
+/* The client begins again, with another ID. What is held belongs to the connection that ends:
+ * it must not go with a hello that says nothing of it. */
+static void begin_again(struct engine *e, struct quic_entry *entry)
+{
+    uint32_t id;
+
+    while (quic_table_unhold(&e->quic, entry, &id))
+        e->ops.verdict(e->ops.arg, id, 0);
+}
+
 /* Returns whether the datagram was this connection's answer. */
 static bool take_answer(struct engine *e, struct quic_entry *entry, struct cursor datagram)
 {
@@ -14,6 +24,8 @@ static bool take_answer(struct engine *e, struct quic_entry *entry, struct curso
     case QUIC_ANSWER_NONE:
         return false;
     case QUIC_ANSWER_RETRY:
+        begin_again(e, entry);
+        /* fall through */
     case QUIC_ANSWER_ASKS:
         quic_table_set_state(&e->quic, entry, QUIC_OPEN, e->now->mono_us);
         entry->first_us = e->now->mono_us;

@@ -398,6 +398,25 @@ static void after_a_retry_the_hello_is_judged_again(void **state)
     }
 }
 
+static void what_is_held_does_not_go_with_the_hello_after_a_retry(void **state)
+{
+    const struct quic_seal retry = { .dcid = SCID, .scid = SERVER "54555657", .token = "aa" };
+    uint32_t id;
+
+    (void)state;
+    new_message("denied.test");
+    quic_flow_hello(&datagram, &client, &message, 60, 0);
+    id = up();
+    flow.mark = CT_PINNED | tag(); /* by another connection; the server knows this one's ID */
+    datagram.len = 0;
+    quic_seal_retry(&datagram, &retry, DCID);
+    assert_int_equal(verdict_of(down()), VERDICT_PASS);
+    expect_dropped_silently(id);
+    client.dcid = retry.scid;
+    client.token = "aa";
+    assert_int_equal(verdict_of(say_hello("allowed.test")), VERDICT_PIN | tag());
+}
+
 static void a_hello_that_does_not_come_is_not_waited_for(void **state)
 {
     uint32_t id;
@@ -559,6 +578,7 @@ int main(void)
         TEST(what_cannot_be_read_is_refused_with_its_reason),
         TEST(a_second_hello_must_name_the_same_host),
         TEST(after_a_retry_the_hello_is_judged_again),
+        TEST(what_is_held_does_not_go_with_the_hello_after_a_retry),
         TEST(a_hello_that_does_not_come_is_not_waited_for),
         TEST(a_connection_holds_so_many_datagrams_only),
         TEST(one_pair_of_ports_has_so_many_connections_only),

@@ -115,8 +115,9 @@ static void base_chains_that_decide_drop_what_no_rule_took(void **state)
 
 static void forwarded_packets_are_accepted_only_in_commit_or_with_a_mark(void **state)
 {
-    static const char *const with_mark[] = { "decide", "outbound", "syn",    "inbound",
-                                             "answer", "input",    "dns_tcp" };
+    static const char *const with_mark[] = { "decide",  "outbound", "syn",
+                                             "inbound", "answer",   "input",
+                                             "dns_tcp", "udp_out",  "udp_in" };
 
     (void)state;
     for (size_t i = 0; i < rs.nr_rules; i++) {
@@ -208,6 +209,38 @@ static void http_clients_are_read_for_ever(void **state)
     (void)index_of("commit", "== 0xf0000000 ct mark set meta mark & 0x0fffffff ^ 0x60000000");
     (void)index_of("commit", "== 0x80000000 ct mark set meta mark & 0x0fffffff ^ 0x40000000");
     (void)index_of("output_raw", "== 0xe0000050 notrack");
+}
+
+/* A packet of 2400 bytes and more may hide a datagram that begins a connection. */
+static void of_quic_short_headers_alone_pass_unseen(void **state)
+{
+    static const char *const chains[] = { "udp_out", "udp_in" };
+    const size_t out = index_of("udp_out", "@th,64,8 & 0x80 == 0");
+
+    (void)state;
+    for (size_t i = 0; i < rs.nr_rules; i++) {
+        const struct rule *rule = &rs.rules[i];
+
+        for (size_t j = 0; j < ARRAY_LEN(chains); j++) {
+            if (strcmp(rule->chain, chains[j]) != 0)
+                continue;
+            assert_null(strstr(rule->text, "offload"));
+            if (!is_verdict(last(rule), NF_ACCEPT))
+                continue;
+            assert_true(strstr(rule->text, "== 0x10000000") ||
+                        (strstr(rule->text, "== 0x60000000") &&
+                         strstr(rule->text, "@th,64,8 & 0x80 == 0")));
+        }
+    }
+    assert_non_null(strstr(rs.rules[out].text, "udp length <= 2407"));
+    assert_true(out < index_of("udp_out", "goto ask"));
+    assert_true(index_of("udp_in", "== 0x30000000 goto ask") > 0);
+    assert_true(index_of("outbound", "ip6 nexthdr != tcp ip6 nexthdr != udp goto refuse") <
+                index_of("outbound", "meta l4proto udp goto udp_out"));
+    assert_true(index_of("outbound", "@nh,0,8 & 0x0f > 5 goto refuse") <
+                index_of("outbound", "meta l4proto udp goto udp_out"));
+    assert_true(index_of("inbound", "ct direction") <
+                index_of("inbound", "meta l4proto udp goto udp_in"));
 }
 
 static void what_is_odd_is_refused_before_payload_is_asked_about(void **state)
@@ -565,6 +598,7 @@ int main(void)
         NATIVE(a_sequence_number_is_taken_from_the_first_syn_only),
         NATIVE(only_the_first_segment_of_an_answer_is_recognised),
         NATIVE(http_clients_are_read_for_ever),
+        NATIVE(of_quic_short_headers_alone_pass_unseen),
         NATIVE(what_is_odd_is_refused_before_payload_is_asked_about),
         NATIVE(addresses_of_one_agent_have_one_tag),
         NATIVE(a_prefix_is_matched_by_its_mask),
