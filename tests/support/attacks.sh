@@ -6,8 +6,9 @@
 # attacks_core or attacks_whole, as often as they like, and attacks_end, which ends the test.
 #
 # Somebody listens on port 9999 of the machine, of a neighbour on claude-internal, and of both agents, and must hear
-# nothing but the test's own call. On the bridge of claude-internal is a capture: links and gateway say nothing there
-# but frames of the tunnel to each other, and ARP about each other.
+# nothing but the test's own call. On both bridges is a capture: links and gateway say nothing on claude-internal but
+# frames of the tunnel to each other, and ARP about each other; the gateway on proxy-external nothing that is not
+# allowed, to the machine itself neither.
 
 . "$(dirname "${BASH_SOURCE[0]}")/stack.sh"
 
@@ -17,6 +18,7 @@ GATEWAY4=10.213.76.2 ROUTER4=10.213.77.1
 OUTER_A=10.213.76.3 INNER_A=10.213.77.3 # claude
 OUTER_B=10.213.76.4 INNER_B=10.213.77.4 # other
 NEIGHBOUR=10.213.76.130
+BRIDGE_PIDS=()
 
 # netns_of CONTAINER COMMAND... - as root of the machine in the container's network namespace
 netns_of() {
@@ -52,10 +54,15 @@ neighbour_up() {
     [ -n "$NEIGHBOUR6" ]
 }
 
+# bridge_capture NETWORK - all that goes over its bridge, in $T/NETWORK.pcap
+bridge_capture() {
+    spawn "$NS_GW" tcpdump -q -U -Z root -n -B 16384 -i "$(bridge_of "$1")" -w "$T/$1.pcap" 2>"$T/$1.log"
+    BRIDGE_PIDS+=($!)
+    retry 10 grep -qs 'listening on' "$T/$1.log"
+}
+
 # attacks_up - two agents, a neighbour, listeners, captures
 attacks_up() {
-    local bridge
-
     agent_up && agent_up other && neighbour_up || exit 1
     AGENT_A=$(agent_container claude) AGENT_B=$(agent_container other)
     listen machine in_machine
@@ -69,12 +76,8 @@ attacks_up() {
     # its own, and what the bridge's would be
     HOSTS=$(in_machine ip -o -4 addr show | awk '$2 != "lo" { sub("/.*", "", $4); printf "%s,", $4 }')10.213.76.1
     EXTERNAL=$(docker inspect --format '{{(index .NetworkSettings.Networks "proxy-external").IPAddress}}' claude-secure-gateway-1)
-    bridge=$(bridge_of claude-internal)
-    HOSTS6=$(link_local in_machine "$bridge")
-    : >"$T/bridge.log"
-    spawn "$NS_GW" tcpdump -q -U -Z root -n -B 16384 -i "$bridge" -w "$T/bridge.pcap" 2>"$T/bridge.log"
-    BRIDGE_PID=$!
-    retry 10 grep -q 'listening on' "$T/bridge.log"
+    HOSTS6=$(link_local in_machine "$(bridge_of claude-internal)")
+    bridge_capture claude-internal && bridge_capture proxy-external
 }
 
 # attack CONTAINER KEY=VALUE... - the program's lines as results
@@ -83,7 +86,7 @@ attack() {
 
     shift
     ! is_plain || patience=0.2 # nothing is judged then
-    docker exec -i "$container" python3 - patience="$patience" limit_ms="${FAST_MS:-2000}" port="$LISTEN" \
+    docker exec -i "$container" python3 - patience="$patience" limit_ms="${ATTACK_MS:-2000}" port="$LISTEN" \
         host="$HOSTS" host6="$HOSTS6" neighbour="$NEIGHBOUR" neighbour6="$NEIGHBOUR6" gw_outer="$GATEWAY4" \
         gw_inner="$ROUTER4" gw_external="$EXTERNAL" "$@" <"$ATTACKS/attack.py" >"$T/attack" 2>&1
     while IFS= read -r line; do
@@ -267,7 +270,7 @@ said_on_bridge() {
 
     own=$(netns_of "$1" ip -o link show eth0 | sed 's/.*link\/ether \([^ ]*\).*/\1/')
     for peer in "${@:3}"; do peers+=("or" dst host "$peer"); done
-    in_machine tcpdump -n -r "$T/bridge.pcap" "ether src $own and not (src host $2 and (${peers[*]:1}) and
+    in_machine tcpdump -n -r "$T/claude-internal.pcap" "ether src $own and not (src host $2 and (${peers[*]:1}) and
         ((udp src port 4789 and udp dst port 4789) or arp)) and not (arp and (arp[6:2] = 2 or arp[14:4] = arp[24:4]))" 2>/dev/null
 }
 is_quiet() {
@@ -277,20 +280,24 @@ is_quiet() {
 
 # attacks_end - what others heard and saw; ends the test
 attacks_end() {
-    local name gateway=claude-secure-gateway-1
+    local name pid gateway=claude-secure-gateway-1
 
     for name in machine neighbour claude other; do check "the listener at $name heard nothing" heard_nothing "$name"; done
     sleep 1.2 # the kernel hands packets over in blocks
-    stop_pid "$BRIDGE_PID"
+    for pid in "${BRIDGE_PIDS[@]}"; do stop_pid "$pid"; done
     is_quiet "$AGENT_A" "$OUTER_A" "$GATEWAY4"
     result $? "the agent's link says nothing on the bridge but frames for the gateway"
     is_quiet "$AGENT_B" "$OUTER_B" "$GATEWAY4"
     result $? "nor does the other agent's"
     is_quiet "$gateway" "$GATEWAY4" "$OUTER_A" "$OUTER_B"
     result $? 'nor the gateway but frames for links'
-    OUT=$(tcpdump -n -r "$T/bridge.pcap" "udp port 4789 and src host $OUTER_A and dst host $GATEWAY4" 2>/dev/null | wc -l)
+    OUT=$(tcpdump -n -r "$T/claude-internal.pcap" "udp port 4789 and src host $OUTER_A and dst host $GATEWAY4" 2>/dev/null | wc -l)
     [ "$OUT" -gt 100 ]
     result $? 'and there were frames'
+    OUT=$(tcpdump -n -r "$T/proxy-external.pcap" "ip and src host $EXTERNAL and not (dst host $RESOLVER and port 53) and
+        not (tcp port 443 and (dst host 203.0.113.11 or dst host 203.0.113.12))" 2>/dev/null | head -n 5)
+    [ -z "$OUT" ]
+    result $? 'on its other side the gateway speaks to the resolver and to what is allowed, and not to the machine'
     check_has 'secctl finds all as asked' gateway secctl status
     e2e_end
 }
