@@ -77,8 +77,12 @@ static void check_networks(struct doctor *doctor)
             doctor_add(doctor, FINDING_PROBLEM, "subnets", "", "list networks: %s", err.text);
             break;
         }
-        if (strcmp(name, STACK_INTERNAL) != 0)
-            cJSON_ArrayForEach(pool, pools) check_pool(doctor, pool, name);
+        if (strcmp(name, STACK_INTERNAL) == 0)
+            continue;
+        cJSON_ArrayForEach(pool, pools)
+        {
+            check_pool(doctor, pool, name);
+        }
     }
     cJSON_Delete(answer);
 }

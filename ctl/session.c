@@ -2,7 +2,7 @@
 #include "ctl/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ struct pump {
     struct frames frames;
     char input[CHUNK]; /* read from standard input, not yet written */
     size_t input_len, input_used;
-    bool is_input_over;
+    bool is_input_over, is_terminal_gone;
     unsigned nr_signals;   /* of those that ask to end, seen so far */
     uint64_t grace_end_ms; /* 0: nobody asked to end */
 };
@@ -80,43 +80,91 @@ static bool handle_signals(struct pump *pump)
     if (signals_resized())
         resize(pump);
     if (nr > pump->nr_signals) {
-        goes_on = pump->nr_signals == 0 && nr == 1 && pass_signal(pump, signals_ending());
+        /* a terminal that goes away sends one too: that is not asked twice */
+        goes_on = pump->nr_signals == 0 && nr == 1 &&
+                  (pump->grace_end_ms != 0 || pass_signal(pump, signals_ending()));
         pump->nr_signals = nr;
     }
     return goes_on && (pump->grace_end_ms == 0 || stack_now_ms() < pump->grace_end_ms);
 }
 
-/* All of it, to a descriptor that may be full and may not block. */
-static bool write_all(int fd, const uint8_t *bytes, size_t len)
+/* What its terminal's end does to a command on this machine. The connection stays open in both
+ * directions: to the engine the end of the input would be that of the output. */
+static void lose_terminal(struct pump *pump)
+{
+    pump->is_input_over = pump->is_terminal_gone = true;
+    pump->input_used = pump->input_len;
+    if (pump->grace_end_ms == 0 && !pass_signal(pump, SIGHUP))
+        pump->grace_end_ms = stack_now_ms();
+}
+
+/* Is there something to do that output without end must not keep from being done? */
+static bool is_due(const struct pump *pump)
+{
+    return signals_count() > pump->nr_signals ||
+           (pump->grace_end_ms != 0 && stack_now_ms() >= pump->grace_end_ms);
+}
+
+static int time_left(const struct pump *pump)
+{
+    uint64_t now = stack_now_ms();
+
+    if (pump->grace_end_ms == 0)
+        return -1;
+    return now < pump->grace_end_ms ? (int)(pump->grace_end_ms - now) : 0;
+}
+
+/* All of it, to a descriptor that may be full. SESSION_ENDED when it is written. */
+static enum session_end write_all(struct pump *pump, int fd, const uint8_t *bytes, size_t len)
 {
     while (len) {
-        ssize_t n = write(fd, bytes, len);
-        struct pollfd wait = { .fd = fd, .events = POLLOUT };
+        struct pollfd fds[2] = { { .fd = fd, .events = POLLOUT },
+                                 { .fd = signals_fd(), .events = POLLIN } };
+        ssize_t n;
 
+        poll(fds, ARRAY_LEN(fds), time_left(pump));
+        if ((fds[1].revents || is_due(pump)) && !handle_signals(pump))
+            return SESSION_KILLED;
+        if (fds[0].revents == 0)
+            continue;
+        /* a pipe takes so much without blocking */
+        n = write(fd, bytes, len < PIPE_BUF ? len : PIPE_BUF);
         if (n >= 0) {
             bytes += n;
             len -= (size_t)n;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            poll(&wait, 1, -1);
-        } else if (errno != EINTR) {
-            return false;
+        } else if (errno != EAGAIN && errno != EINTR) {
+            return SESSION_CLOSED;
         }
     }
-    return true;
+    return SESSION_ENDED;
 }
 
 static enum session_end put_frames(struct pump *pump, const uint8_t *bytes, size_t len,
                                    struct err *err)
 {
+    enum session_end end = SESSION_ENDED;
     struct frames_part part;
 
     do {
         if (!frames_next(&pump->frames, &bytes, &len, &part, err))
             return SESSION_FAILED;
-        if (part.len && !write_all(part.stream == FRAME_OUTPUT ? STDOUT_FILENO : STDERR_FILENO,
-                                   part.bytes, part.len))
-            return SESSION_CLOSED;
-    } while (part.len);
+        if (part.len)
+            end = write_all(pump, part.stream == FRAME_OUTPUT ? STDOUT_FILENO : STDERR_FILENO,
+                            part.bytes, part.len);
+    } while (part.len && end == SESSION_ENDED);
+    return end;
+}
+
+/* To the terminal. One that is gone ends nothing by itself: the command is told. */
+static enum session_end put_plain(struct pump *pump, const uint8_t *bytes, size_t len)
+{
+    enum session_end end = SESSION_ENDED;
+
+    if (!pump->is_terminal_gone)
+        end = write_all(pump, STDOUT_FILENO, bytes, len);
+    if (end != SESSION_CLOSED)
+        return end;
+    lose_terminal(pump);
     return SESSION_ENDED;
 }
 
@@ -125,21 +173,21 @@ static bool pass_output(struct pump *pump, enum session_end *end, struct err *er
 {
     uint8_t bytes[CHUNK];
 
-    for (;;) {
+    while (!is_due(pump)) {
         ssize_t n = http_stream_read(pump->session->stream, bytes, sizeof(bytes), err);
 
         if (n == -1)
             return true;
-        *end = n == 0 ? SESSION_ENDED : SESSION_FAILED;
         if (n <= 0)
-            return false;
-        if (!pump->session->has_terminal)
-            *end = put_frames(pump, bytes, (size_t)n, err);
+            *end = n == 0 ? SESSION_ENDED : SESSION_FAILED;
+        else if (pump->session->has_terminal)
+            *end = put_plain(pump, bytes, (size_t)n);
         else
-            *end = write_all(STDOUT_FILENO, bytes, (size_t)n) ? SESSION_ENDED : SESSION_CLOSED;
-        if (*end != SESSION_ENDED)
+            *end = put_frames(pump, bytes, (size_t)n, err);
+        if (n <= 0 || *end != SESSION_ENDED)
             return false;
     }
+    return true;
 }
 
 static void read_input(struct pump *pump)
@@ -150,15 +198,13 @@ static void read_input(struct pump *pump)
         return;
     pump->input_used = 0;
     pump->input_len = n > 0 ? (size_t)n : 0;
-    if (n <= 0) {
-        pump->is_input_over = true;
-        /* a terminal has no end, but may be gone: the engine would take it for the output's end
-         */
-        if (!pump->session->has_terminal)
-            http_stream_shut(pump->session->stream);
-        else if (pump->grace_end_ms == 0 && !pass_signal(pump, SIGHUP))
-            pump->grace_end_ms = stack_now_ms();
-    }
+    if (n > 0)
+        return;
+    pump->is_input_over = true;
+    if (pump->session->has_terminal) /* it has no end, but may be gone */
+        lose_terminal(pump);
+    else
+        http_stream_shut(pump->session->stream);
 }
 
 /* The command may have closed its input, or be gone: its output says how it ends. */
@@ -174,15 +220,6 @@ static void write_input(struct pump *pump)
         pump->is_input_over = true;
         pump->input_used = pump->input_len;
     }
-}
-
-static int time_left(const struct pump *pump)
-{
-    uint64_t now = stack_now_ms();
-
-    if (pump->grace_end_ms == 0)
-        return -1;
-    return now < pump->grace_end_ms ? (int)(pump->grace_end_ms - now) : 0;
 }
 
 static enum session_end run(struct pump *pump, struct err *err)
