@@ -59,7 +59,7 @@ tls allow rule allowed.test 40002
 tls deny name-not-allowed denied.test 40003
 connect deny address-not-bound - 40004
 tls deny no-sni - 40005
-packet deny protocol - 40007'
+quic deny malformed - 40007'
 
 gives 'names count at the addresses that the capture itself says were given out' "$judged" judged.pcap
 gives 'pcapng gives the same records' "$judged" judged.pcapng
