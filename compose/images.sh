@@ -62,9 +62,8 @@ gateway() {
         install -m 644 "$top/LICENSE" "$context"
         set -- --target prebuilt
     else
-        mkdir -p "$context/compose"
+        mkdir -p "$context"
         cp -R "$top"/{LICENSE,Makefile,common,ctl,fwd,proxy-image,sni-filter} "$context"
-        cp -R "$here/policy" "$context/compose"
         set -- --target full
     fi
     source=$(digest "$context")

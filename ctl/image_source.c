@@ -17,9 +17,8 @@
 #define CA_SIZE_MAX (4u << 20)
 #define ROOT_TAR    "gateway-root.tar"
 
-static const char *const source_parts[] = { "LICENSE",        "Makefile",  "common",
-                                            "compose/policy", "ctl",       "fwd",
-                                            "proxy-image",    "sni-filter" };
+static const char *const source_parts[] = { "LICENSE", "Makefile",    "common",    "ctl",
+                                            "fwd",     "proxy-image", "sni-filter" };
 
 static bool is_there(const char *folder, const char *name, char path[FOLDER_PATH_MAX])
 {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # rootfs.sh BUILD OUT.tar - the gateway's root file system: fwd, sni-filter, the shared objects that they need,
-# stack.conf and a first policy (what an empty policy volume is filled with), and nothing else.
+# stack.conf and a policy that allows nothing (what an empty policy volume is filled with), and nothing else.
 # The same input gives the same bytes. OUT.tar may be "-", standard output.
 set -euo pipefail
 umask 022
@@ -27,7 +27,9 @@ mkdir -p "$root"/{proc,sys,run,tmp,etc/secctl/policy/agents,var/lib/secctl,var/l
 chmod 1777 "$root/tmp"
 install -m 644 -t "$root" "$here/../LICENSE"
 install -m 644 -t "$root/etc/secctl" "$here/stack.conf"
-install -m 644 -t "$root/etc/secctl/policy" "$here/../compose/policy/allowlist" "$here/../compose/policy/gateway.conf"
+# the administrator's policy is not part of the image: a change of it needs no new one
+echo '# Closed: whoever starts this gateway puts a policy here.' >"$root/etc/secctl/policy/allowlist"
+: >"$root/etc/secctl/policy/gateway.conf"
 printf 'root:x:0:0:root:/:\nproxy:x:13:13:proxy:/:\n' >"$root/etc/passwd"
 printf 'root:x:0:\nproxy:x:13:\n' >"$root/etc/group"
 tar -C "$root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf "$out" .

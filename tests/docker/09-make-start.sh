@@ -26,6 +26,7 @@ note "$MS ms"
 check_has 'it says what it builds' 'building claude-secure-gateway:latest' cat "$T/start.out"
 check_has "the agent is Claude Code's image" 'claude-secure-claude:latest is up to date' cat "$T/start.out"
 check_log 'the connection is in the log' event=tls verdict=allow name=www.allowed.test agent=claude
+echo later.test >>"$T/clone/compose/policy/allowlist" # is no reason for a new gateway
 # shellcheck disable=SC2016 # the container's shell
 check_has 'a second one has nothing to build, and keeps quotes and spaces' 'a  b $HOME' make_start "printf '%s\n' 'a  b \$HOME'"
 note "$MS ms"
