@@ -16,6 +16,7 @@
 #include "ctl/session.h"
 #include "ctl/signals.h"
 #include "ctl/terminal.h"
+#include "ctl/volumes.h"
 #include "ctl/workspace.h"
 
 #define SECCOMP_MAX    (1u << 20)
@@ -83,20 +84,33 @@ static char *read_seccomp(const struct stack *stack, struct err *err)
     return file_read(path, SECCOMP_MAX, &len, err);
 }
 
+/* The agent's own image has the folders of the volumes, with their owner. */
+static bool is_own(const struct stack *stack, const struct stack_agent_spec *spec)
+{
+    return strcmp(spec->image, stack->settings->agent_image) == 0;
+}
+
 static bool create(struct stack *stack, struct stack_run *run,
-                   const struct stack_agent_spec *spec, struct err *err)
+                   const struct stack_agent_spec *spec, struct mounts *mounts, struct err *err)
 {
     char name[STACK_NAME_MAX];
 
     stack_agent_container(run->n, name);
+    if (!is_own(stack, spec) && !volumes_look(stack->engine, mounts, err))
+        return false;
     if (stack_create(stack, name, stack_agent(spec, err), run->agent_id, err))
-        return true;
-    if (err->code == ENOENT && strstr(err->text, "No such image"))
-        err_set(err, ENOENT, "image %.200s does not exist: %s", spec->image,
-                strcmp(spec->image, stack->settings->agent_image) == 0
-                    ? "\"secctl start\" or \"secctl build\" makes it"
-                    : "\"docker pull\" or \"docker build\" it first");
-    return false;
+        return is_own(stack, spec) || volumes_give(stack->engine, run->agent_id, mounts, err);
+    if (err->code != ENOENT || !strstr(err->text, "No such image"))
+        return false;
+    if (is_own(stack, spec))
+        return err_set(
+            err, ENOENT,
+            "image %.200s does not exist: \"secctl start\" or \"secctl build\" makes it",
+            spec->image);
+    return err_set(err, ENOENT,
+                   "image %.120s does not exist: \"docker pull %.120s\" fetches it, \"docker "
+                   "build -t %.120s FOLDER\" makes it",
+                   spec->image, spec->image, spec->image);
 }
 
 /* What the agent is, from the request and the settings. */
@@ -170,7 +184,7 @@ static bool wait_asked(struct stack *stack, const char *id, int *status, struct 
 /* Its exit status, -1 with *err. */
 static int end_status(struct stack *stack, const char *id, bool has_terminal, struct err *err)
 {
-    int status;
+    int status = -1;
 
     if (!(signals_ending() ? wait_asked : wait_end)(stack, id, &status, err))
         return -1;
@@ -214,7 +228,7 @@ static int join(struct stack *stack, const struct stack_run *run, bool has_termi
 }
 
 static int run_parts(struct stack *stack, const struct run_request *request,
-                     const struct parts *parts, bool has_terminal, struct err *err)
+                     struct parts *parts, bool has_terminal, struct err *err)
 {
     struct stack_run run;
     struct stack_agent_spec spec = { .settings = stack->settings,
@@ -236,7 +250,7 @@ static int run_parts(struct stack *stack, const struct run_request *request,
     spec.agent = run.agent;
     if (!terminal_size(&spec.rows, &spec.columns))
         spec.rows = 0;
-    if (create(stack, &run, &spec, err))
+    if (create(stack, &run, &spec, &parts->mounts, err))
         status = join(stack, &run, has_terminal, err);
     if (!stack_run_end(stack, &run, &why))
         fprintf(stderr, "secctl: clean up after the agent: %s\n", why.text);

@@ -84,6 +84,7 @@ static void add(struct mounts *mounts, const char *source, const char *target, b
     mount->target = target;
     mount->is_volume = is_volume;
     mount->is_read_only = is_read_only;
+    mount->is_new = false;
     snprintf(mount->source, sizeof(mount->source), "%s", source);
 }
 

@@ -24,6 +24,7 @@ struct mount {
     char source[FOLDER_PATH_MAX]; /* a volume's name, or an absolute path */
     const char *target;
     bool is_volume, is_read_only;
+    bool is_new; /* of a volume: volumes_look() */
 };
 
 struct mounts {

@@ -161,7 +161,7 @@ fault POST wait body '{"StatusCode":"no"}'
 says 'an exit status that is none' 1 "secctl: wait for the agent's end: field \"StatusCode\" is a string, expected a whole number" run -- true
 no_fault
 nothing_left 'agent and link are removed even so' claude-secure-gateway-1
-says 'an image that does not exist' 1 'secctl: image nothing:1 does not exist: "docker pull" or "docker build" it first' run --image nothing:1
+says 'an image that does not exist' 1 'secctl: image nothing:1 does not exist: "docker pull nothing:1" fetches it, "docker build -t nothing:1 FOLDER" makes it' run --image nothing:1
 says 'a bad name for an agent' 2 \
     'secctl: run: "A" is no agent'"'"'s name, expected 1 to 63 of a-z, 0-9, "_" and "-"' run --name A
 cp "$SECCTL_HOME/policy/allowlist" "$WORK/allowlist"

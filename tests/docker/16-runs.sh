@@ -11,6 +11,7 @@ www.allowed.test
 POLICY
 
 run() { secctl run "$@" </dev/null; }
+fails() { ! "$@"; }
 containers() { docker ps -a --format '{{.Names}}' | sort | tr '\n' ' '; }
 only_gateway() {
     OUT=$(containers)
@@ -64,6 +65,19 @@ hung_up() {
 }
 check_has 'so does a terminal that goes away' 'status 129' hung_up
 check 'and nothing stays' only_gateway
+
+# --- an image of others: no user 1000, no folders of ours
+check_has 'an image that is not there: what to do' '"docker pull other.test/none:1" fetches it' fails run --image other.test/none:1
+check 'and nothing stays' only_gateway
+docker volume rm claude-secure-workspace claude-secure-config >/dev/null
+# shellcheck disable=SC2016 # the agent's shell
+other_image() {
+    run --image debian:bookworm-slim -- sh -c 'pwd; touch /workspace/a /home/claude/.claude/a; stat -c "%n %u:%g %a" /workspace /home/claude/.claude; id -u'
+}
+check_has 'another image works in the workspace' $'/workspace\n/workspace 1000:1000 755\n/home/claude/.claude 1000:1000 700\n1000' other_image
+docker run --rm -v claude-secure-workspace:/w debian:bookworm-slim chown 7:7 /w
+check_has 'a workspace that was there keeps its owner' '/workspace 7:7 755' other_image
+docker volume rm claude-secure-workspace claude-secure-config >/dev/null
 
 check 'stop ends it all' secctl stop
 check_has 'stop of nothing is no error' 'nothing is running' secctl stop
