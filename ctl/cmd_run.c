@@ -227,6 +227,26 @@ static int join(struct stack *stack, const struct stack_run *run, bool has_termi
     return -1;
 }
 
+/* The engine's words for a command that is not there, or is no program: the status that a shell
+ * has for it, with a sentence of ours. -1: it was something else. */
+static int cannot_execute(const struct stack_agent_spec *spec, const struct err *err)
+{
+    const char *command = spec->command && spec->command[0] ? spec->command[0] : "its own";
+    const char *why = strstr(err->text, "exec: \"");
+
+    if (why && (strstr(why, "not found") || strstr(why, "no such file"))) {
+        fprintf(stderr, "secctl: command \"%.200s\" is not in image %s\n", command,
+                spec->image);
+        return 127;
+    }
+    if (why && strstr(why, "permission denied")) {
+        fprintf(stderr, "secctl: command \"%.200s\" of image %s is not executable\n", command,
+                spec->image);
+        return 126;
+    }
+    return -1;
+}
+
 static int run_parts(struct stack *stack, const struct run_request *request,
                      struct parts *parts, bool has_terminal, struct err *err)
 {
@@ -252,6 +272,8 @@ static int run_parts(struct stack *stack, const struct run_request *request,
         spec.rows = 0;
     if (create(stack, &run, &spec, &parts->mounts, err))
         status = join(stack, &run, has_terminal, err);
+    if (status < 0)
+        status = cannot_execute(&spec, err);
     if (!stack_run_end(stack, &run, &why))
         fprintf(stderr, "secctl: clean up after the agent: %s\n", why.text);
     return status;

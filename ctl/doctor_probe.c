@@ -185,7 +185,9 @@ static bool has_image(struct doctor *doctor, enum image_kind kind)
         return true;
     }
     if (err.code == ENOENT)
-        doctor_add(doctor, FINDING_DIFFERENT, "image", "\"secctl build\", or \"secctl start\"",
+        doctor_add(doctor, FINDING_DIFFERENT, "image",
+                   "\"secctl build\", or \"secctl start\"; when secctl is installed, \"make "
+                   "images\" in its source tree",
                    "%.200s is not there", name);
     else
         doctor_add(doctor, FINDING_PROBLEM, "image", "", "%s", err.text);
