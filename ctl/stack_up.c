@@ -140,6 +140,16 @@ bool stack_network_ensure(struct stack *stack, const char *name, struct err *err
     return false;
 }
 
+/* One that is there, but not as it should be, is in the way of a container on it. */
+static bool network_mend(struct stack *stack, const char *name, struct err *err)
+{
+    cJSON *answer = inspect_network(stack, name, err);
+    bool is_there = answer != NULL;
+
+    cJSON_Delete(answer);
+    return is_there ? stack_network_ensure(stack, name, err) : err->code == ENOENT;
+}
+
 /* --- the gateway -------------------------------------------------------------------------- */
 
 static bool find_image(struct stack *stack, char id[80], struct err *err)
@@ -251,6 +261,8 @@ static bool gateway_make(struct stack *stack, struct wanted *wanted, bool *is_ta
     /* the container first: its name is the claim, and networks have none (two may be of one
      * name) */
     *is_taken = false;
+    if (!network_mend(stack, STACK_INTERNAL, err) || !network_mend(stack, STACK_EXTERNAL, err))
+        return false;
     if (!stack_create(stack, STACK_GATEWAY, gateway_body(stack, wanted, err), id, err)) {
         *is_taken = err->code == EEXIST && is_taken_by_secctl(stack, err);
         return false;
