@@ -146,7 +146,7 @@ core_in_log() {
     for address in ${HOSTS//,/ }; do
         [ "$address" != 10.213.76.1 ] || continue # on the underlay: nothing of it gets to the gateway
         logged_attack "TCP to the host at $address" event=connect proto=tcp "dst=$address" dport="$LISTEN"
-        logged_attack "UDP to the host at $address" event=packet proto=udp "dst=$address" dport="$LISTEN"
+        logged_attack "UDP to the host at $address" proto=udp "dst=$address" dport="$LISTEN"
         logged_attack "a ping of the host at $address" event=packet proto=icmp "dst=$address"
     done
     for address in "$NEIGHBOUR" "$OUTER_B" "$INNER_B"; do
