@@ -66,6 +66,27 @@ hung_up() {
 check_has 'so does a terminal that goes away' 'status 129' hung_up
 check 'and nothing stays' only_gateway
 
+# --- asked to end while the run begins
+# asked_early SIGNAL STATUS [COMMAND...] - the command comes before each
+asked_early() {
+    local name=$1 expected=$2 delay status
+
+    shift 2
+    for delay in 0.03 0.2 0.5 1 2; do
+        "$@"
+        in_machine timeout --foreground --preserve-status -s "$name" "$delay" "$BUILD/secctl" run -- sleep 600 </dev/null
+        status=$?
+        OUT=$(containers)
+        if [ "$status" -ne "$expected" ] || [ -n "${OUT/claude-secure-gateway-1 /}" ]; then
+            echo "after $delay s: status $status, left: $OUT"
+            return 1
+        fi
+    done
+}
+check 'SIGTERM at any moment: status 143, no link and no agent is left' asked_early TERM 143
+check 'SIGINT with no stack before: status 130, no link and no agent is left' asked_early INT 130 secctl stop
+check 'the next run works' run -- true
+
 # --- an image of others: no user 1000, no folders of ours
 check_has 'an image that is not there: what to do' '"docker pull other.test/none:1" fetches it' fails run --image other.test/none:1
 check 'and nothing stays' only_gateway
