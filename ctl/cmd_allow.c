@@ -7,30 +7,31 @@
 #include "ctl/policy_change.h"
 #include "ctl/settings.h"
 
-/* Take "[--agent A]" out of the words, up to "--"; how many words are left in words, -1 with
- * *err when an option is wrong. */
-static int read_words(int argc, char **argv, const char **words, const char **agent,
+/* Take "[--agent A] [--json]" out of the words, up to "--"; how many words are left in words,
+ * -1 with *err when an option is wrong. */
+static int read_words(int argc, char **argv, const char **words, struct policy_change *change,
                       struct err *err)
 {
     bool is_over = false;
     int nr = 0;
 
-    *agent = NULL;
     for (int i = 1; i < argc; i++) {
         if (is_over || argv[i][0] != '-') {
             words[nr++] = argv[i];
         } else if (strcmp(argv[i], "--") == 0) {
             is_over = true;
+        } else if (strcmp(argv[i], "--json") == 0) {
+            change->is_json = true;
         } else if (strcmp(argv[i], "--agent") != 0) {
-            err_set(err, 0, "%s: unknown option \"%.80s\", expected --agent A", argv[0],
-                    argv[i]);
+            err_set(err, 0, "%s: unknown option \"%.80s\", expected --agent A or --json",
+                    argv[0], argv[i]);
             return -1;
         } else if (++i == argc) {
             err_set(err, 0, "%s: --agent without a value, expected an agent's name after it",
                     argv[0]);
             return -1;
         } else {
-            *agent = argv[i];
+            change->agent = argv[i];
         }
     }
     return nr;
@@ -39,7 +40,7 @@ static int read_words(int argc, char **argv, const char **words, const char **ag
 static int change(int argc, char **argv, const char **words, bool is_deny, struct err *err)
 {
     struct policy_change change = { .is_deny = is_deny, .words = words };
-    int nr = read_words(argc, argv, words, &change.agent, err);
+    int nr = read_words(argc, argv, words, &change, err);
     static struct settings settings;
 
     if (nr < 0)

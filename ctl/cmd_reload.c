@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/cmd.h"
+#include "ctl/options.h"
 #include "ctl/policy_change.h"
 #include "ctl/settings.h"
 
 int ctl_reload(int argc, char **argv, struct err *err)
 {
     static struct settings settings;
+    bool is_json = false;
+    const struct option options[] = { { .name = "--json", .flag = &is_json } };
 
-    if (argc > 1) {
-        err_set(err, 0, "%s: \"%.80s\", expected no argument", argv[0], argv[1]);
+    if (!options_alone(argc, argv, options, ARRAY_LEN(options), err))
         return EXIT_USAGE;
-    }
     if (!settings_folders(&settings, err))
         return EXIT_FAILED;
-    return policy_reload_run(settings.policy, err);
+    return policy_reload_run(settings.policy, is_json, err);
 }

@@ -15,6 +15,7 @@
 #include "common/conf.h"
 #include "ctl/cmd.h"
 #include "ctl/engine.h"
+#include "ctl/json_make.h"
 #include "ctl/policy_edit.h"
 #include "ctl/policy_file.h"
 #include "ctl/policy_hand.h"
@@ -74,6 +75,44 @@ static enum policy_hand tell_gateway(const char *folder, char answer[POLICY_ANSW
     return hand;
 }
 
+/* What was done, NULL: a reload. gateway: its answer, NULL: it was not told. */
+static bool print_json(const char *said, bool is_changed, const char *gateway, struct err *err)
+{
+    struct json_make make = { .is_failed = false };
+    cJSON *root = json_make_object(&make, NULL, NULL);
+    bool is_good;
+
+    if (said) {
+        json_put_bool(&make, root, "changed", is_changed);
+        json_put(&make, root, "did", said);
+    }
+    if (gateway)
+        json_put(&make, root, "gateway", gateway);
+    else
+        json_put_item(&make, root, "gateway", cJSON_CreateNull());
+    root = json_finish(&make, root, err);
+    is_good = root && json_print(root, err);
+    cJSON_Delete(root);
+    return is_good;
+}
+
+/* hand: HAND_TAKEN with its answer, or why the gateway was not told. An exit status. */
+static int print_done(const struct policy_change *change, const struct policy_edit *edit,
+                      enum policy_hand hand, const char *answer, struct err *err)
+{
+    if (change->is_json)
+        return print_json(edit->said, edit->text != NULL, hand == HAND_TAKEN ? answer : NULL,
+                          err)
+                   ? EXIT_DONE
+                   : EXIT_FAILED;
+    puts(edit->said);
+    if (hand == HAND_TAKEN)
+        printf("gateway: %s\n", answer);
+    else if (hand == HAND_ABSENT)
+        puts("no gateway is running: this takes effect at the next start");
+    return EXIT_DONE;
+}
+
 /* The file as it was before the edit. */
 static bool put_back(const struct policy_change *change, const struct policy_dir *dir,
                      const struct policy_edit *edit, struct err *err)
@@ -89,17 +128,16 @@ static int write_and_tell(const struct policy_change *change, const struct polic
                           const struct policy_edit *edit, struct err *err)
 {
     char answer[POLICY_ANSWER_MAX];
+    enum policy_hand hand;
     struct err why;
 
     if (!policy_file_write(change->folder, edit->file, edit->text, edit->len, err))
         return EXIT_FAILED;
-    switch (tell_gateway(change->folder, answer, err)) {
+    hand = tell_gateway(change->folder, answer, err);
+    switch (hand) {
     case HAND_TAKEN:
-        printf("%s\ngateway: %s\n", edit->said, answer);
-        return EXIT_DONE;
     case HAND_ABSENT:
-        printf("%s\nno gateway is running: this takes effect at the next start\n", edit->said);
-        return EXIT_DONE;
+        return print_done(change, edit, hand, answer, err);
     case HAND_REFUSED:
         if (put_back(change, dir, edit, &why))
             err_set(err, err->code, "%s; nothing is changed", err->text);
@@ -110,7 +148,8 @@ static int write_and_tell(const struct policy_change *change, const struct polic
     case HAND_UNKNOWN:
         break;
     }
-    printf("%s\n", edit->said);
+    if (print_done(change, edit, hand, NULL, &why) != EXIT_DONE)
+        *err = why;
     fflush(stdout); /* before what main() says of the rest */
     err_wrap(err, "the file is changed, but a running gateway was not told, expected \"secctl "
                   "reload\" when it can be");
@@ -135,7 +174,7 @@ static int change_locked(const struct policy_change *change, struct err *err)
     if (edit.text)
         rc = write_and_tell(change, &dir, &edit, err);
     else
-        puts(edit.said);
+        rc = print_done(change, &edit, HAND_UNKNOWN, NULL, err);
     policy_edit_clear(&edit);
     policy_dir_clear(&dir);
     return rc;
@@ -153,7 +192,8 @@ int policy_change_run(const struct policy_change *change, struct err *err)
     return rc;
 }
 
-static int reload_locked(const char *folder, struct engine *engine, struct err *err)
+static int reload_locked(const char *folder, bool is_json, struct engine *engine,
+                         struct err *err)
 {
     char answer[POLICY_ANSWER_MAX];
     struct resolver resolver;
@@ -163,6 +203,8 @@ static int reload_locked(const char *folder, struct engine *engine, struct err *
                       resolver.kind == RESOLVER_HANDED_OVER ? resolver.text : NULL, answer,
                       err)) {
     case HAND_TAKEN:
+        if (is_json)
+            return print_json(NULL, false, answer, err) ? EXIT_DONE : EXIT_FAILED;
         printf("gateway: %s\n", answer);
         return EXIT_DONE;
     case HAND_ABSENT:
@@ -178,7 +220,7 @@ static int reload_locked(const char *folder, struct engine *engine, struct err *
     return EXIT_FAILED;
 }
 
-int policy_reload_run(const char *folder, struct err *err)
+int policy_reload_run(const char *folder, bool is_json, struct err *err)
 {
     struct engine *engine;
     int lock, rc;
@@ -195,7 +237,7 @@ int policy_reload_run(const char *folder, struct err *err)
     if (lock < 0)
         return EXIT_FAILED;
     engine = engine_open(err);
-    rc = engine ? reload_locked(folder, engine, err) : EXIT_FAILED;
+    rc = engine ? reload_locked(folder, is_json, engine, err) : EXIT_FAILED;
     engine_close(engine);
     policy_unlock(lock);
     return rc;

@@ -15,7 +15,7 @@
 struct policy_change {
     const char *folder; /* the policy's */
     const char *agent;  /* whose file; NULL: the allowlist */
-    bool is_deny;
+    bool is_deny, is_json;
     const char *const *words; /* TARGET [SERVICE...] [intranet] */
     size_t nr_words;
 };
@@ -24,6 +24,6 @@ struct policy_change {
 int policy_change_run(const struct policy_change *change, struct err *err);
 
 /** policy_reload_run - hand over the folder as it is, and the host's resolver with it */
-int policy_reload_run(const char *folder, struct err *err);
+int policy_reload_run(const char *folder, bool is_json, struct err *err);
 
 #endif

@@ -161,13 +161,26 @@ echo 'INTERNAL_SUBNET=nonsense' >"$H/.env"
 says 'a bad .env does not keep a name from being denied' 0 "\"gone.example\" (allowlist:14) removed
 $ANSWER" deny gone.example
 
+# --- for programs
+# json SENTENCE EXPECTED ARGUMENT... - without blanks between words
+json() {
+    OUT=$("$SECCTL" "${@:3}" 2>&1) && OUT=$(tr -d '\n\t' <<<"$OUT") && [ "$OUT" = "$2" ]
+    result $? "$1"
+}
+GATEWAY='"gateway":"policy sha256:12 in force, 3 rules; 1 connection reset"}'
+json 'allow --json' '{"changed":true,"did":"\"json.example\" (allowlist:14) added",'"$GATEWAY" allow --json json.example
+json 'allow --json that changes nothing' \
+    '{"changed":false,"did":"already allowed by \"json.example\" (allowlist:14)","gateway":null}' allow json.example --json
+json 'deny --json' '{"changed":true,"did":"\"json.example\" (allowlist:14) removed",'"$GATEWAY" deny --json json.example
+json 'reload --json' "{$GATEWAY" reload --json
+
 # --- usage
 says 'allow needs a target' 2 'secctl: allow: no target, expected a name, an address or a network' allow
 says 'deny needs a target' 2 'secctl: deny: no target, expected a name, an address or a network' deny --
 says 'deny takes no service' 2 \
     'secctl: deny: "tcp/22" after the target, expected one target, which is denied with all its services' \
     deny a.example tcp/22
-says 'an unknown option is refused' 2 'secctl: allow: unknown option "--agnet", expected --agent A' allow --agnet x a
+says 'an unknown option is refused' 2 'secctl: allow: unknown option "--agnet", expected --agent A or --json' allow --agnet x a
 says '--agent needs a value' 2 "secctl: allow: --agent without a value, expected an agent's name after it" allow a --agent
 says 'a bad agent is refused' 1 \
     'secctl: allow: "../../x" is no agent'"'"'s name, expected 1 to 63 of a-z, 0-9, "_" and "-"' allow --agent ../../x a.example
