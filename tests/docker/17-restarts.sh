@@ -155,6 +155,7 @@ only_gateway() { [ "$(docker ps -a --format '{{.Names}}')" = "$GATEWAY" ]; }
 check 'nothing else is there' only_gateway
 check 'all is as asked' soon_well
 
+# shellcheck disable=SC2119
 agent_up
 engine_stop TERM
 engine_start --ip-forward=true --live-restore || exit 1
@@ -236,6 +237,7 @@ check 'nothing else is there' only_gateway
 
 # --- crossed by stop
 
+# shellcheck disable=SC2119
 agent_up
 check 'stop while an agent runs' secctl stop
 check 'its run ends' retry 60 fails kill -0 "${PIDS[-1]}"

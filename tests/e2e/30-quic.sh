@@ -5,6 +5,7 @@
 # shellcheck disable=SC2317 # functions that check calls
 
 . "$(dirname "$0")/../support/e2e.sh"
+# shellcheck source=../support/quic.sh
 . "$SUPPORT/quic.sh"
 
 e2e_begin

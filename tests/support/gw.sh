@@ -91,7 +91,7 @@ gw_reload() {
 }
 
 # log_mark - log_has looks only at records after this point
-log_mark() { LOG_MARK=$(cat "$LOG" 2>/dev/null | wc -l); }
+log_mark() { LOG_MARK=$({ wc -l <"$LOG"; } 2>/dev/null || echo 0); }
 
 # log_has KEY=VALUE... - a record with these values (KEY~REGEX, KEY!=VALUE too) is in the log within 3 s
 log_has() { /usr/bin/python3 "$SUPPORT/logq.py" --after "$LOG_MARK" --wait "${LOG_WAIT:-3}" "$LOG" "$@"; }
