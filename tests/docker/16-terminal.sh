@@ -112,7 +112,8 @@ reader_gone() {
 }
 check_has 'whoever reads the output goes away: so does the run' 'status 141' reader_gone
 check 'nothing is left' only_gateway
-check_has 'a command that is not there is named' '"no-such-command": executable file not found' status_of run -- no-such-command
+check_has 'a command that is not there' 'status 127' status_of run -- no-such-command
+check_has 'is named' 'command "no-such-command" is not in image' echo "$OUT"
 check 'nothing is left of that' only_gateway
 
 # --- a shell in an agent that runs

@@ -55,6 +55,7 @@ closed() {
     advance kept.tries 1 && advance named.tries 1 || return 1 # one was under way
     kept=$(lines kept) named=$(lines named)
     advance kept.tries 1 && advance named.tries 1 || return 1
+    echo "got through: kept $kept, then $(lines kept); named $named, then $(lines named)"
     [ "$(lines kept)" = "$kept" ] && [ "$(lines named)" = "$named" ]
 }
 # same_agent - the container that was there from the start, not started again
@@ -155,12 +156,23 @@ only_gateway() { [ "$(docker ps -a --format '{{.Names}}')" = "$GATEWAY" ]; }
 check 'nothing else is there' only_gateway
 check 'all is as asked' soon_well
 
-# shellcheck disable=SC2119
-agent_up
+# --- the wrong order
+
+secctl run -- bash -c "$LOOPS" >"$T/run-claude" 2>&1 </dev/null &
+PIDS+=($!)
+advance kept 1 60
+docker restart -t 1 claude-secure-link-1 >/dev/null
+check_has 'with its link started after it status says that the agent is cut off' 'started again after it' \
+    status_says 'started again after it'
+check 'the agent is closed' closed
+check 'stop takes all away' secctl stop
+check 'a new agent' run -- curl -s -m 20 -o /dev/null https://other.test/
+check 'nothing else is there' only_gateway
+
+# --- an engine that keeps what runs
+
 engine_stop TERM
 engine_start --ip-forward=true --live-restore || exit 1
-run -- true >/dev/null 2>&1 # an engine that keeps what runs, from here on
-retry 60 only_gateway
 secctl run -- bash -c "$LOOPS" >"$T/run-claude" 2>&1 </dev/null &
 PIDS+=($!)
 advance kept 1 60
@@ -171,16 +183,6 @@ engine_start --ip-forward=true --live-restore || exit 1
 check 'the agent was not restarted' same_agent
 check 'and is open after' open_again
 check_has 'status tells that its secctl is gone' 'the secctl that started it is gone' retry 30 status_says 'is gone'
-
-# --- the wrong order
-
-docker restart -t 1 claude-secure-link-1 >/dev/null
-check_has 'with its link started after it status says that the agent is cut off' 'started again after it' \
-    status_says 'started again after it'
-check 'the agent is closed' closed
-check 'stop takes all away' secctl stop
-check 'a new agent' run -- curl -s -m 20 -o /dev/null https://other.test/
-docker stop -t 5 "$GATEWAY" >/dev/null
 
 # --- two at once from nothing
 
