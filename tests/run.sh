@@ -3,6 +3,8 @@
 #
 # run.sh all|unit|style|cli|e2e|docker|vm|bench [SCRIPT...] - run tests and count them
 #
+# SCRIPT: a path, or the name of one in that folder.
+#
 # Every end-to-end script runs twice: with the gateway, and (beside it, but for those with Docker) with plain
 # forwarding in the gateway's place, where its capture check has to find what the gateway kept back (status 42).
 # With "all" the stock kernel's machines, which are slow but not in a hurry, run beside what is not timed.
@@ -156,9 +158,24 @@ run_twice() {
     done
 }
 
+# named FOLDER SCRIPT... - SCRIPTS: their paths; one without a folder is in tests/FOLDER
+named() {
+    local folder=$1 script
+
+    shift
+    SCRIPTS=()
+    for script; do
+        case $script in
+        */*) SCRIPTS+=("$script") ;;
+        *) SCRIPTS+=("tests/$folder/$script") ;;
+        esac
+    done
+}
+
 run_e2e() {
     [ $# -gt 0 ] || set -- tests/support/selftest.sh tests/e2e/[0-9]*.sh
-    IS_BESIDE=yes run_twice "$@"
+    named e2e "$@"
+    IS_BESIDE=yes run_twice "${SCRIPTS[@]}"
 }
 
 docker_prepare() {
@@ -174,7 +191,8 @@ docker_prepare() {
 run_docker() {
     [ $# -gt 0 ] || set -- tests/docker/[0-9]*.sh
     [ -n "$IS_DOCKER_READY" ] || docker_prepare
-    IS_BESIDE=no SECONDS_MAX=${SECONDS_MAX:-600} run_twice "$@"
+    named docker "$@"
+    IS_BESIDE=no SECONDS_MAX=${SECONDS_MAX:-600} run_twice "${SCRIPTS[@]}"
 }
 
 run_scripts() { # FOLDER [SCRIPT...]
@@ -182,7 +200,8 @@ run_scripts() { # FOLDER [SCRIPT...]
 
     shift
     [ $# -gt 0 ] || set -- "tests/$folder"/[0-9a-z]*.sh
-    for script; do [ ! -e "$script" ] || run_script "$script"; done
+    named "$folder" "$@"
+    for script in "${SCRIPTS[@]}"; do run_script "$script"; done
 }
 
 # vm_start [SCRIPT...] - in the background, without SCRIPTs two machines that share the set; vm_end: what came of it
