@@ -76,7 +76,8 @@ class Connection:
         self.isn = random.getrandbits(32)
         self.ack = self.start = self.end = 0
         self.data = {}
-        self.is_reset = self.is_closed = self.bad_sum = self.md5 = False
+        self.is_reset = self.bad_sum = self.md5 = False
+        self.fin_at = None  # where the peer's stream ends
         self.s = socket.socket(self.family, socket.SOCK_RAW, socket.IPPROTO_TCP)
         self.s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
         self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
@@ -123,10 +124,12 @@ class Connection:
         elif flags & SYN:
             self.peer_isn = seq
             self.start = self.ack = (seq + 1) & 0xFFFFFFFF
-        elif data:
-            self.data.setdefault((seq - self.peer_isn - 1) & 0xFFFFFFFF, data)
-        elif flags & FIN:
-            self.is_closed = True
+        else:
+            at = (seq - self.peer_isn - 1) & 0xFFFFFFFF
+            if data:
+                self.data.setdefault(at, data)
+            if flags & FIN:
+                self.fin_at = at + len(data)
         return True
 
     def connect(self, wait):
@@ -149,7 +152,7 @@ class Connection:
                 return kind
             if self.is_reset:
                 return "reset"
-            if self.is_closed:
+            if self.fin_at is not None and len(stream) >= self.fin_at:  # its end may come before its data
                 return "closed"
             if not self.read(end - time.monotonic()) and time.monotonic() > end:
                 return "timeout"
