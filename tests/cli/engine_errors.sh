@@ -100,6 +100,12 @@ spoiled 'an answer that comes to a halt' "secctl: the Docker engine at $S said n
 spoiled 'half an answer' "secctl: the answer of the Docker engine at $S broke off" '*' . half
 spoiled 'a closed connection' "secctl: the Docker engine at $S closed the connection without an answer" '*' . close
 spoiled 'an endless answer' "secctl: the Docker engine's answer has more than 16 MiB" '*' . huge
+spoiled 'an engine that is too old' \
+    "secctl: Docker engine at $S: it is too old: it speaks API 1.40, expected at least 1.41 (Docker 20.10)" GET _ping version 1.40
+spoiled 'a version that is none' "secctl: Docker engine at $S: it offers API version \"new\", expected 1.N" GET _ping version new
+spoiled 'an engine that is too new' \
+    'secctl: list the containers: the Docker engine is too new for this secctl, which speaks API 1.41 to 1.51: client version 1.43 is too old. Minimum supported API version is 1.60' \
+    GET containers/json status 400 'client version 1.43 is too old. Minimum supported API version is 1.60'
 spoiled 'an error from the first request' "secctl: Docker engine at $S: Boom" '*' . status 500 Boom
 spoiled 'a list that is none' 'secctl: list the containers: the answer is no list' GET containers/json body '{"a":1}'
 spoiled 'a list that is no JSON' "secctl: list the containers: the Docker engine's answer is no JSON: \"[{\" at byte 2" \
@@ -144,6 +150,13 @@ spoiled 'an address range in use' 'secctl: create network claude-internal: Pool 
 # --- a run that does not come up, with the gateway there ----------------------------------------
 says 'a run works when nothing is wrong' 7 'two' run -- sh -c 'echo one; echo two; exit 7'
 nothing_left 'the gateway stays' claude-secure-gateway-1
+NO_KEY="secctl: neither ANTHROPIC_API_KEY nor CLAUDE_CODE_OAUTH_TOKEN is set ($SECCTL_HOME/.env): Claude asks you to log in, once"
+OUT=$("$SECCTL" run 2>&1 </dev/null)
+[ "${OUT%%$'\n'*}" = "$NO_KEY" ]
+result $? 'Claude without a key: what will happen is said'
+OUT=$(ANTHROPIC_API_KEY=sk-1 "$SECCTL" run 2>&1 </dev/null)
+[ "${OUT#*neither}" = "$OUT" ]
+result $? 'with a key nothing is said'
 spoiled 'the link cannot be made' 'secctl: create container claude-secure-link-1: Boom' POST name=claude-secure-link status 500 Boom
 fault POST name=claude-secure-claude status 500 Boom
 says 'the agent cannot be made' 1 'secctl: create container claude-secure-claude-1: Boom' run -- true

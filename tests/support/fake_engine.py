@@ -17,6 +17,7 @@ The first whose method ("*": any) and regular expression (searched in the path w
     drip             the head, then silence
     huge             a body without end
     status N TEXT    an error with that message
+    version TEXT     200, from an engine of that API version
     body TEXT        200 with TEXT as its body, "|||" in it being a newline
     die              the container of this start, or of this exec, ends at once
 FOLDER/log: one line a request. FOLDER/state: what exists, written after each request.
@@ -153,6 +154,8 @@ class Handler(socketserver.StreamRequestHandler):
             piece = b"10000\r\n" + b"x" * 65536 + b"\r\n"
             for _ in range(4096):
                 self.wfile.write(piece)
+        elif fault == "version":
+            self.wfile.write(f"HTTP/1.1 200 OK\r\nApi-Version: {argument}\r\nContent-Length: 2\r\n\r\nOK".encode())
         elif fault == "status":
             number, _, text = argument.partition(" ")
             return self.send(int(number), {"message": text})
