@@ -19,7 +19,7 @@
 
 #define ROUTES         "/proc/net/route"
 #define ROUTES_LEN_MAX (1u << 20)
-#define TODO           "set it in .env to another private /24, then \"secctl stop\" and start"
+#define ADVICE         "set it in .env to another private /24, then \"secctl stop\" and start"
 
 static bool overlaps(const struct prefix *a, const struct prefix *b)
 {
@@ -39,7 +39,7 @@ static void compare(struct doctor *doctor, const struct prefix *other, enum find
 
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         if (overlaps(own[i].subnet, other))
-            doctor_add(doctor, level, "subnets", TODO, "%s %s overlaps %s, %s %.80s",
+            doctor_add(doctor, level, "subnets", ADVICE, "%s %s overlaps %s, %s %.80s",
                        own[i].key, prefix_format(own[i].subnet, ours),
                        prefix_format(other, theirs), whose, name);
 }
