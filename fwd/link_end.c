@@ -121,6 +121,17 @@ static bool keep(const struct link_wish *wish, struct err *err)
     return is_kept || err_set(err, errno, "write %s: %s", path, strerror(errno));
 }
 
+/* What an earlier namespace of the same number kept is no wish of this one. */
+static bool forget(struct err *err)
+{
+    char path[256];
+
+    if (!run_path("", KEPT, path, sizeof(path), err))
+        return false;
+    return unlink(path) == 0 || errno == ENOENT ||
+           err_set(err, errno, "remove %s: %s", path, strerror(errno));
+}
+
 static bool recall(struct link_wish *wish, struct err *err)
 {
     const char *values[6] = { NULL };
@@ -227,13 +238,15 @@ static bool set_up(const struct link_wish *wish, struct err *err)
     struct ruleset_if device;
     struct ruleset_lock lock;
     struct tunnel_end end;
+    struct err unused;
     struct link peer;
 
     if (!find_ends(wish, &end, &peer, &lock, err)) {
         lock_for_good();
+        forget(&unused);
         return false;
     }
-    if (!lock_namespace(&lock, err) || !tunnel_make(&end, &device, err) ||
+    if (!lock_namespace(&lock, err) || !forget(err) || !tunnel_make(&end, &device, err) ||
         !tunnel_add_peer(&device, &peer, err) || !tunnel_up(&device, err))
         return false;
     for (size_t i = 0; i < wish->nr_inner; i++)

@@ -10,13 +10,13 @@ BUILD=$(realpath "${BUILD:-build}")
 FWD=$BUILD/fwd FILTER=$BUILD/sni-filter
 T=$(mktemp -d "${TMPDIR:-/tmp}/secctl-errors.XXXXXX") || exit 1
 NS=secctl-errors-$$
-GATEWAY=
+GATEWAY='' KEPT=''
 end_gateway() {
     [ -z "$GATEWAY" ] || kill "$GATEWAY" 2>/dev/null
     [ -z "$GATEWAY" ] || wait "$GATEWAY" 2>/dev/null
     GATEWAY=
 }
-trap 'end_gateway; ip netns del $NS 2>/dev/null; rm -rf "$T"' EXIT
+trap 'end_gateway; ip netns del $NS 2>/dev/null; rm -rf "$T" "$KEPT"' EXIT
 trap 'exit 130' INT TERM HUP
 
 in_ns() { exec ip netns exec "$NS" "$@"; }
@@ -144,10 +144,13 @@ untouched 'a log that cannot be written' 1 "open verdict log $T/none/log: No suc
 conf state "$T/none"
 untouched 'a state directory that is not there' 1 "open state directory $T/none: No such file or directory, expected a directory" \
     "$FWD" gateway --config "$T/conf"
+KEPT=/run/secctl.$(stat -L -c %i "/run/netns/$NS").link
+printf '%s\n' 'gateway 198.18.0.9' 'inner 10.1.2.3/24' 'router 10.1.2.1' >"$KEPT"
 fails 'fwd link: no way to the gateway' 1 'find the way to 10.1.1.1: no interface' \
     ip netns exec "$NS" "$FWD" link --gateway 10.1.1.1 --inner 10.1.2.3/24 --router 10.1.2.1
 check_has 'it leaves the namespace locked' 'policy drop' ip netns exec "$NS" nft list chain inet secctl last
-fails 'fwd link --check: there is none' 1 'find the link of this network namespace' ip netns exec "$NS" "$FWD" link --check
+fails 'fwd link --check: there is none, what another namespace of that number kept is gone' 1 \
+    'find the link of this network namespace' ip netns exec "$NS" "$FWD" link --check
 fails 'fwd link: no such user' 1 'find user "nobody-here"' ip netns exec "$NS" "$FWD" link --gateway 198.18.0.9 \
     --inner 10.1.2.3/24 --router 10.1.2.1 --user nobody-here
 check_has 'it leaves the namespace locked too' 'policy drop' ip netns exec "$NS" nft list chain inet secctl last

@@ -173,7 +173,10 @@ net_down() {
     done
     PIDS=()
     for ns in "$NS_IN" "$NS_GW" "$NS_OUT" "$NS_FAR" ${NS_MORE[@]+"${NS_MORE[@]}"}; do
-        [ ! -e "/run/netns/$ns" ] || ip netns del "$ns"
+        if [ -e "/run/netns/$ns" ]; then
+            rm -f "/run/secctl.$(stat -L -c %i "/run/netns/$ns")."* # what fwd keeps of a namespace
+            ip netns del "$ns"
+        fi
         rm -rf "/etc/netns/$ns"
     done
     rmdir /etc/netns 2>/dev/null
