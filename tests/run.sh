@@ -19,7 +19,7 @@ CHILD='' COUNTER='' VM='' IS_DOCKER_READY=''
 trap 'rm -rf "$WORK"' EXIT
 trap interrupted INT TERM HUP
 PASSED=0 FAILED=0 SKIPPED=0
-export COUNT_FILE=$WORK/units
+export COUNT_FILE=$WORK/units DECLARED=$WORK/declared
 
 interrupted() {
     local pid
@@ -144,6 +144,7 @@ run_twice() {
     local script
 
     for script; do
+        rm -f "$DECLARED"
         if grep -q '^# no counter-check' "$script"; then # it says so where no gateway is in it
             run_script "$script"
         elif [ "$IS_BESIDE" = yes ]; then

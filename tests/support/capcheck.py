@@ -272,7 +272,7 @@ def main():
             bad.append(f"frame {p['frame.number']} to {p['dst']}: {why}: {p['_ws.col.Info']}")
     bad += bad_copies
     bad += forbidden(capture, expected)
-    print(f"{len(all_packets) - 1} packets left the gateway, {len(bad)} of them undeclared")
+    print(f"{sum(p['eth.type'] != END_OF_CAPTURE for p in all_packets)} packets left the gateway, {len(bad)} of them undeclared")
     print("\n".join(bad[:40]))
     sys.exit(42 if bad else 0)
 

@@ -60,6 +60,23 @@ s.send(b"\xff" * 6 + s.getsockname()[4] + b"\x88\xb5" + b"end of capture".ljust(
     CAPTURE_PID=
 }
 
+# capture_watch - with plain forwarding: end this script as soon as something has left that its whole run with the
+# gateway, whose declarations are in the file DECLARED, never declared. There is no need to see more
+capture_watch() {
+    local main=$$
+
+    while sleep 3; do
+        cp "$T/out.pcap" "$T/watched.pcap"
+        sort -u "$T/expected" "$DECLARED" >"$T/watched"
+        /usr/bin/python3 "$SUPPORT/capcheck.py" "$T/watched.pcap" "$T/watched" "$(in_gw cat /sys/class/net/gwout/address)" \
+            >"$T/seen.new" 2>/dev/null
+        [ $? -eq 42 ] || continue # too early, or the file ends within a packet
+        mv "$T/seen.new" "$T/seen"
+        kill -TERM "$main"
+        return
+    done
+}
+
 capture_has_end() { tail -c 20000 "$T/out.pcap" | grep -aq 'end of capture'; }
 
 # capture_check - 0 when every packet was declared; 42 and a list when not; 1 when it cannot say

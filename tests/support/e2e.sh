@@ -12,6 +12,8 @@
 #
 # Status 0: all passed. 42: packets left that were not declared; so must every script end with
 # MODE=plain, or its capture check proves nothing. 1: anything else.
+# DECLARED: a file for the declarations of a run with the gateway; with plain forwarding one that is there ends the
+# run as soon as the capture proves it (capture_watch).
 # BUILD names the programs' folder. Files are written below TMPDIR only (and /etc/netns/NAME while running).
 
 SUPPORT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -34,6 +36,10 @@ e2e_cleanup() {
     local status=$?
 
     trap '' INT TERM HUP PIPE
+    if [ "$ENDED" -eq 0 ] && [ -n "$T" ] && [ -e "$T/seen" ]; then
+        note "$(cat "$T/seen")"
+        ENDED=1 status=42
+    fi
     "${E2E_DOWN:-net_down}" 2>/dev/null
     if [ -n "${KEEP:-}" ]; then
         note "kept: $T"
@@ -56,6 +62,10 @@ e2e_begin() {
         exit 1
     }
     "${E2E_UP:-net_up}" && capture_up || exit 1
+    if is_plain && [ -s "${DECLARED:-}" ]; then
+        capture_watch &
+        PIDS+=($!)
+    fi
     # the test's CA, as the machine's own would be known to clients
     export SSL_CERT_FILE=$T/ca.crt CURL_CA_BUNDLE=$T/ca.crt GIT_SSL_CAINFO=$T/ca.crt NODE_EXTRA_CA_CERTS=$T/ca.crt
     # shellcheck disable=SC2031 # it is this shell whose environment counts
@@ -75,6 +85,7 @@ e2e_end() {
     note "$text"
     [ -z "$served" ] || note "$served"
     is_plain && exit "$status"
+    [ -z "${DECLARED:-}" ] || cp "$T/expected" "$DECLARED"
     if [ "$status" -eq 0 ]; then
         ok 'no packet left the gateway that the policy does not allow'
     else
