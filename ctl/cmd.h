@@ -13,7 +13,7 @@ enum {
     EXIT_DIFFERS = 3, /* the state is not the one that was asked for; likewise */
 };
 
-/* One command of secctl. argv[0] is its name. */
+/* One command of secctl. argv[0] is its name, which main() puts before what *err says. */
 struct cmd {
     const char *name;
     const char *arguments;

@@ -23,12 +23,10 @@ static int read_words(int argc, char **argv, const char **words, struct policy_c
         } else if (strcmp(argv[i], "--json") == 0) {
             change->is_json = true;
         } else if (strcmp(argv[i], "--agent") != 0) {
-            err_set(err, 0, "%s: unknown option \"%.80s\", expected --agent A or --json",
-                    argv[0], argv[i]);
+            err_set(err, 0, "unknown option \"%.80s\", expected --agent A or --json", argv[i]);
             return -1;
         } else if (++i == argc) {
-            err_set(err, 0, "%s: --agent without a value, expected an agent's name after it",
-                    argv[0]);
+            err_set(err, 0, "--agent without a value, expected an agent's name after it");
             return -1;
         } else {
             change->agent = argv[i];
@@ -46,14 +44,14 @@ static int change(int argc, char **argv, const char **words, bool is_deny, struc
     if (nr < 0)
         return EXIT_USAGE;
     if (nr == 0) {
-        err_set(err, 0, "%s: no target, expected a name, an address or a network", argv[0]);
+        err_set(err, 0, "no target, expected a name, an address or a network");
         return EXIT_USAGE;
     }
     if (is_deny && nr > 1) {
         err_set(err, 0,
-                "%s: \"%.80s\" after the target, expected one target, which is denied with all "
+                "\"%.80s\" after the target, expected one target, which is denied with all "
                 "its services",
-                argv[0], words[1]);
+                words[1]);
         return EXIT_USAGE;
     }
     if (!settings_folders(&settings, err))
@@ -71,7 +69,7 @@ static int run(int argc, char **argv, bool is_deny, struct err *err)
     if (words)
         rc = change(argc, argv, words, is_deny, err);
     else
-        err_set(err, ENOMEM, "%s: out of memory", argv[0]);
+        err_set(err, ENOMEM, "out of memory");
     free(words);
     return rc;
 }

@@ -161,7 +161,7 @@ static bool print_json(const struct check *check, const struct verdict *verdicts
         is_good = add_json(check, &verdicts[i], array);
     is_good = is_good && put_json(array);
     cJSON_Delete(array);
-    return is_good || err_set(err, ENOMEM, "check: out of memory");
+    return is_good || err_set(err, ENOMEM, "out of memory");
 }
 
 static bool load_file(struct check *check, struct err *err)
@@ -231,26 +231,25 @@ static int read_options(struct check *check, int argc, char **argv, struct err *
             k++;
         if (k == ARRAY_LEN(options)) {
             err_set(err, 0,
-                    "check: unknown option \"%.80s\", expected --policy, --allowlist, "
+                    "unknown option \"%.80s\", expected --policy, --allowlist, "
                     "--agent or --json",
                     argv[i]);
             return 0;
         }
         if (++i == argc) {
-            err_set(err, 0, "check: %s without a value, expected one after it",
-                    options[k].name);
+            err_set(err, 0, "%s without a value, expected one after it", options[k].name);
             return 0;
         }
         *options[k].value = argv[i];
     }
     if (check->policy_dir && check->allowlist) {
-        err_set(err, 0, "check: --policy and --allowlist, expected one of them");
+        err_set(err, 0, "--policy and --allowlist, expected one of them");
         return 0;
     }
     if (check->agent_name &&
         !conf_agent_name_is_valid(check->agent_name, strlen(check->agent_name))) {
         err_set(err, 0,
-                "check: \"%.80s\" is no agent's name, expected 1 to 63 of a-z, 0-9, \"_\" "
+                "\"%.80s\" is no agent's name, expected 1 to 63 of a-z, 0-9, \"_\" "
                 "and \"-\"",
                 check->agent_name);
         return 0;
@@ -276,7 +275,7 @@ static bool print_summary(const struct check *check, struct err *err)
               cJSON_AddStringToObject(object, "policy", policy_id(check->policy)) &&
               put_json(object);
     cJSON_Delete(object);
-    return is_good || err_set(err, ENOMEM, "check: out of memory");
+    return is_good || err_set(err, ENOMEM, "out of memory");
 }
 
 static int answer(const struct check *check, struct verdict *verdicts, size_t nr,
@@ -305,7 +304,7 @@ static int run(struct check *check, char **texts, size_t nr, struct err *err)
     int rc = EXIT_FAILED;
 
     if (verdicts == NULL) {
-        err_set(err, ENOMEM, "check: out of memory");
+        err_set(err, ENOMEM, "out of memory");
         return EXIT_FAILED;
     }
     for (size_t i = 0; i < nr; i++) {

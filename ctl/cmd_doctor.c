@@ -11,7 +11,7 @@
 static void ask_engine(struct doctor *doctor)
 {
     static void (*const parts[])(struct doctor * doctor) = { doctor_engine, doctor_images,
-                                                             doctor_leftovers };
+                                                             doctor_stack, doctor_leftovers };
 
     for (size_t i = 0; i < ARRAY_LEN(parts) && !signals_ending(); i++)
         parts[i](doctor);
@@ -44,7 +44,7 @@ int ctl_doctor(int argc, char **argv, struct err *err)
         return EXIT_USAGE;
     doctor = calloc(1, sizeof(*doctor));
     if (doctor == NULL) {
-        err_set(err, ENOMEM, "doctor: out of memory");
+        err_set(err, ENOMEM, "out of memory");
         return EXIT_FAILED;
     }
     if (signals_catch(err)) {

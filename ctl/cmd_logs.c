@@ -43,24 +43,22 @@ static bool read_value(struct logs *logs, const char *option, const char *value,
     unsigned long number;
 
     if (value == NULL)
-        return err_set(err, 0, "logs: %s without a value, expected one after it", option);
+        return err_set(err, 0, "%s without a value, expected one after it", option);
     if (strcmp(option, "-n") == 0) {
         if (!token_number((struct token) { value, strlen(value) }, TAIL_MAX, &number) ||
             number == 0)
-            return err_set(err, 0, "logs: -n \"%.80s\", expected a number of records, 1 to %d",
-                           value, TAIL_MAX);
+            return err_set(err, 0, "-n \"%.80s\", expected a number of records, 1 to %d", value,
+                           TAIL_MAX);
         view->tail = number;
         return true;
     }
     if (strcmp(option, "--since") == 0)
-        return log_since_parse(value, time(NULL), view->filter.since, err) ||
-               err_wrap(err, "logs");
+        return log_since_parse(value, time(NULL), view->filter.since, err);
     if (!conf_agent_name_is_valid(value, strlen(value)))
-        return err_set(
-            err, 0,
-            "logs: \"%.80s\" is no agent's name, expected 1 to 63 of a-z, 0-9, \"_\" "
-            "and \"-\"",
-            value);
+        return err_set(err, 0,
+                       "\"%.80s\" is no agent's name, expected 1 to 63 of a-z, 0-9, \"_\" "
+                       "and \"-\"",
+                       value);
     view->filter.agent = value;
     return true;
 }
@@ -86,7 +84,8 @@ static bool read_options(struct logs *logs, int argc, char **argv, struct err *e
                strcmp(argv[i], options[k].also) != 0)
             k++;
         if (k == ARRAY_LEN(options))
-            return err_set(err, 0, "logs: \"%.80s\", " OPTIONS_WANTED, argv[i]);
+            return err_set(err, 0, "%s\"%.80s\", " OPTIONS_WANTED,
+                           argv[i][0] == '-' ? "unknown option " : "", argv[i]);
         if (options[k].flag)
             *options[k].flag = true;
         else if (!read_value(logs, options[k].name, i + 1 < argc ? argv[i + 1] : NULL, err))
@@ -212,8 +211,8 @@ static int run(struct logs *logs, struct err *err)
         follow(logs, err);
     nr_bad = logs->view.nr_bad + logs->view.lines.nr_too_long;
     if (nr_bad)
-        fprintf(stderr, "secctl: warning: logs: %zu line%s left out: no record of fwd's\n",
-                nr_bad, nr_bad == 1 ? "" : "s");
+        fprintf(stderr, "secctl: warning: %zu line%s left out: no record of fwd's\n", nr_bad,
+                nr_bad == 1 ? "" : "s");
     if (logs->is_following)
         return ended(err);
     print_hint(logs);
@@ -226,14 +225,12 @@ int ctl_logs(int argc, char **argv, struct err *err)
     int rc = EXIT_USAGE;
 
     if (logs == NULL) {
-        err_set(err, ENOMEM, "logs: out of memory");
+        err_set(err, ENOMEM, "out of memory");
         return EXIT_FAILED;
     }
     if (read_options(logs, argc, argv, err)) {
         set_table(logs);
         rc = run(logs, err);
-        if (rc != EXIT_DONE && err->text[0])
-            err_wrap(err, "logs");
     }
     engine_close(logs->engine);
     log_view_clear(&logs->view);

@@ -33,11 +33,10 @@ bool run_request_read(int argc, char **argv, struct run_request *request, struct
     if (first == 0)
         return false;
     if (request->name && !conf_agent_name_is_valid(request->name, strlen(request->name)))
-        return err_set(
-            err, 0,
-            "%s: \"%.80s\" is no agent's name, expected 1 to 63 of a-z, 0-9, \"_\" and "
-            "\"-\"",
-            argv[0], request->name);
+        return err_set(err, 0,
+                       "\"%.80s\" is no agent's name, expected 1 to 63 of a-z, 0-9, \"_\" and "
+                       "\"-\"",
+                       request->name);
     if (first < argc)
         request->command = (const char *const *)argv + first;
     return true;
@@ -228,19 +227,18 @@ static int join(struct stack *stack, const struct stack_run *run, bool has_termi
 }
 
 /* The engine's words for a command that is not there, or is no program: the status that a shell
- * has for it, with a sentence of ours. -1: it was something else. */
-static int cannot_execute(const struct stack_agent_spec *spec, const struct err *err)
+ * has for it, with a sentence of ours in *err. -1: it was something else. */
+static int cannot_execute(const struct stack_agent_spec *spec, struct err *err)
 {
     const char *command = spec->command && spec->command[0] ? spec->command[0] : "its own";
     const char *why = strstr(err->text, "exec: \"");
 
     if (why && (strstr(why, "not found") || strstr(why, "no such file"))) {
-        fprintf(stderr, "secctl: command \"%.200s\" is not in image %s\n", command,
-                spec->image);
+        err_set(err, ENOENT, "command \"%.200s\" is not in image %.200s", command, spec->image);
         return 127;
     }
     if (why && strstr(why, "permission denied")) {
-        fprintf(stderr, "secctl: command \"%.200s\" of image %s is not executable\n", command,
+        err_set(err, EACCES, "command \"%.200s\" of image %.200s is not executable", command,
                 spec->image);
         return 126;
     }
@@ -274,8 +272,10 @@ static int run_parts(struct stack *stack, const struct run_request *request,
         status = join(stack, &run, has_terminal, err);
     if (status < 0)
         status = cannot_execute(&spec, err);
+    else
+        err->text[0] = '\0'; /* what was got over on the way is no reason for its status */
     if (!stack_run_end(stack, &run, &why))
-        fprintf(stderr, "secctl: clean up after the agent: %s\n", why.text);
+        fprintf(stderr, "secctl: warning: clean up after the agent: %s\n", why.text);
     return status;
 }
 
@@ -291,10 +291,7 @@ int run_agent(struct stack *stack, const struct run_request *request, struct err
         status = run_parts(stack, request, &parts, has_terminal, err);
     }
     clear(&parts);
-    if (status < 0)
-        return EXIT_FAILED;
-    err->text[0] = '\0'; /* what was got over on the way is no reason for the agent's status */
-    return status;
+    return status < 0 ? EXIT_FAILED : status;
 }
 
 static int run_on(struct stack *stack, void *arg, struct err *err)

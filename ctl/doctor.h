@@ -49,6 +49,7 @@ void doctor_host(struct doctor *doctor);      /* resolver, TLS interception, pro
 void doctor_engine(struct doctor *doctor);    /* what the engine says of itself, disk, clock */
 void doctor_networks(struct doctor *doctor);  /* subnets that collide */
 void doctor_images(struct doctor *doctor);    /* images, and the kernel by a probe container */
+void doctor_stack(struct doctor *doctor);     /* the gateway that is there */
 void doctor_leftovers(struct doctor *doctor); /* of docker-claude */
 
 /** doctor_print - on standard output; false with *err when that fails */

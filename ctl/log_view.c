@@ -35,11 +35,11 @@ static bool keep(struct log_view *view, const char *line, struct err *err)
     if (view->kept == NULL)
         view->kept = calloc(view->tail, sizeof(*view->kept));
     if (view->kept == NULL)
-        return err_set(err, ENOMEM, "logs: out of memory");
+        return err_set(err, ENOMEM, "out of memory");
     free(view->kept[view->next]);
     view->kept[view->next] = strdup(line);
     if (view->kept[view->next] == NULL)
-        return err_set(err, ENOMEM, "logs: out of memory");
+        return err_set(err, ENOMEM, "out of memory");
     view->next = (view->next + 1) % view->tail;
     return true;
 }

@@ -6,6 +6,8 @@
 #include "common/nearest.h"
 #include "ctl/cmd.h"
 #include "ctl/folders.h"
+#include "ctl/json_make.h"
+#include "ctl/options.h"
 
 #ifndef SECCTL_VERSION
 #define SECCTL_VERSION "0.1.0"
@@ -44,7 +46,7 @@ static const struct cmd commands[] = {
       ctl_check },
     { "doctor", "[--json]",
       "look for what could keep this from working, and what to do about it", ctl_doctor },
-    { "version", "", "print the version", cmd_version },
+    { "version", "[--json]", "print the version", cmd_version },
     { "help", "", "print this list", cmd_help },
 };
 
@@ -66,30 +68,39 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-static int no_arguments(int argc, char **argv, struct err *err)
-{
-    if (argc == 1)
-        return EXIT_DONE;
-    err_set(err, 0, "%s: \"%.80s\", expected no argument", argv[0], argv[1]);
-    return EXIT_USAGE;
-}
-
 static int cmd_help(int argc, char **argv, struct err *err)
 {
-    int rc = no_arguments(argc, argv, err);
+    if (!options_alone(argc, argv, NULL, 0, err))
+        return EXIT_USAGE;
+    print_usage(stdout);
+    return EXIT_DONE;
+}
 
-    if (rc == EXIT_DONE)
-        print_usage(stdout);
-    return rc;
+static bool print_version_json(struct err *err)
+{
+    struct json_make make = { .is_failed = false };
+    cJSON *document = json_make_object(&make, NULL, NULL);
+    bool is_good;
+
+    json_put(&make, document, "program", "secctl");
+    json_put(&make, document, "version", SECCTL_VERSION);
+    document = json_finish(&make, document, err);
+    is_good = document && json_print(document, err);
+    cJSON_Delete(document);
+    return is_good;
 }
 
 static int cmd_version(int argc, char **argv, struct err *err)
 {
-    int rc = no_arguments(argc, argv, err);
+    bool is_json = false;
+    const struct option options[] = { { .name = "--json", .flag = &is_json } };
 
-    if (rc == EXIT_DONE)
-        puts("secctl " SECCTL_VERSION);
-    return rc;
+    if (!options_alone(argc, argv, options, ARRAY_LEN(options), err))
+        return EXIT_USAGE;
+    if (is_json)
+        return print_version_json(err) ? EXIT_DONE : EXIT_FAILED;
+    puts("secctl " SECCTL_VERSION);
+    return EXIT_DONE;
 }
 
 static const struct cmd *find(const char *name)
@@ -158,9 +169,10 @@ int main(int argc, char **argv)
         rc = cmd->run(argc - 1, argv + 1, &err);
     }
     if (rc != EXIT_DONE && err.text[0] && err.code != EINTR)
-        fprintf(stderr, "secctl: %s\n", err.text);
+        fprintf(stderr, "secctl: %s: %s\n", cmd->name, err.text);
     if (fflush(stdout) != 0 && rc == EXIT_DONE) {
-        perror("secctl: write to standard output");
+        fprintf(stderr, "secctl: %s: write to standard output: %s\n", cmd->name,
+                strerror(errno));
         return EXIT_FAILED;
     }
     return rc;

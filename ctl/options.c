@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool fail_unknown(const char *command, const char *word, const struct option *options,
-                         size_t nr, struct err *err)
+static bool fail_unknown(const char *word, const struct option *options, size_t nr,
+                         struct err *err)
 {
     char names[256] = "";
     size_t used = 0;
@@ -18,23 +18,20 @@ static bool fail_unknown(const char *command, const char *word, const struct opt
                                                : ", ",
                                  options[i].name);
     if (nr == 0)
-        return err_set(err, 0, "%s: unknown option \"%.80s\", it has none", command, word);
-    return err_set(err, 0, "%s: unknown option \"%.80s\", expected %s", command, word, names);
+        return err_set(err, 0, "unknown option \"%.80s\", it has none", word);
+    return err_set(err, 0, "unknown option \"%.80s\", expected %s", word, names);
 }
 
-static bool put_value(const char *command, const struct option *option, const char *value,
-                      struct err *err)
+static bool put_value(const struct option *option, const char *value, struct err *err)
 {
     if (option->value) {
         if (*option->value)
-            return err_set(err, 0, "%s: %s is given twice, expected it once", command,
-                           option->name);
+            return err_set(err, 0, "%s is given twice, expected it once", option->name);
         *option->value = value;
         return true;
     }
     if (option->list->nr == OPTION_LIST_MAX)
-        return err_set(err, 0, "%s: %s is given more than %d times", command, option->name,
-                       OPTION_LIST_MAX);
+        return err_set(err, 0, "%s is given more than %d times", option->name, OPTION_LIST_MAX);
     option->list->all[option->list->nr++] = value;
     return true;
 }
@@ -52,7 +49,7 @@ int options_read(int argc, char **argv, const struct option *options, size_t nr,
         while (k < nr && strcmp(argv[i], options[k].name) != 0)
             k++;
         if (k == nr) {
-            fail_unknown(argv[0], argv[i], options, nr, err);
+            fail_unknown(argv[i], options, nr, err);
             return 0;
         }
         if (options[k].flag) {
@@ -60,11 +57,10 @@ int options_read(int argc, char **argv, const struct option *options, size_t nr,
             continue;
         }
         if (++i == argc) {
-            err_set(err, 0, "%s: %s without a value, expected one after it", argv[0],
-                    options[k].name);
+            err_set(err, 0, "%s without a value, expected one after it", options[k].name);
             return 0;
         }
-        if (!put_value(argv[0], &options[k], argv[i], err))
+        if (!put_value(&options[k], argv[i], err))
             return 0;
     }
     return i;
@@ -77,6 +73,5 @@ bool options_alone(int argc, char **argv, const struct option *options, size_t n
 
     if (first == 0)
         return false;
-    return first == argc ||
-           err_set(err, 0, "%s: \"%.80s\", expected no argument", argv[0], argv[first]);
+    return first == argc || err_set(err, 0, "\"%.80s\", expected no argument", argv[first]);
 }

@@ -167,7 +167,6 @@ static int change_locked(const struct policy_change *change, struct err *err)
     if (!(change->is_deny ? policy_edit_deny(&dir, change->agent, change->words[0], &edit, err)
                           : policy_edit_allow(&dir, change->agent, change->words,
                                               change->nr_words, &edit, err))) {
-        err_wrap(err, change->is_deny ? "deny" : "allow");
         policy_dir_clear(&dir);
         return EXIT_FAILED;
     }
@@ -209,14 +208,13 @@ static int reload_locked(const char *folder, bool is_json, struct engine *engine
         return EXIT_DONE;
     case HAND_ABSENT:
         err_set(err, ENOENT,
-                "reload: no gateway is running, expected one that \"secctl start\" "
+                "no gateway is running, expected one that \"secctl start\" "
                 "or \"secctl run\" started");
         return EXIT_DIFFERS;
     case HAND_REFUSED:
     case HAND_UNKNOWN:
         break;
     }
-    err_wrap(err, "reload");
     return EXIT_FAILED;
 }
 
@@ -228,10 +226,8 @@ int policy_reload_run(const char *folder, bool is_json, struct err *err)
     /* what is wrong with the policy is said first, with or without an engine */
     struct policy_dir dir;
 
-    if (!read_folder(folder, &dir, err)) {
-        err_wrap(err, "reload");
+    if (!read_folder(folder, &dir, err))
         return EXIT_FAILED;
-    }
     policy_dir_clear(&dir);
     lock = policy_lock(folder, LOCK_WAIT_MS, err);
     if (lock < 0)

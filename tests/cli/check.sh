@@ -115,24 +115,24 @@ says 'JSON without a name holds the number of rules' 0 "$(printf '{\n\t"rules":\
     check --json --policy p
 
 says 'an error in the policy names file, line, column and expectation' 1 \
-    'secctl: broken/allowlist:3:13: unknown service "tsl/443", expected tls/PORT, quic/PORT, http/PORT, tcp/PORT, udp/PORT or "intranet"' \
+    'secctl: check: broken/allowlist:3:13: unknown service "tsl/443", expected tls/PORT, quic/PORT, http/PORT, tcp/PORT, udp/PORT or "intranet"' \
     check --policy broken a.example
 says 'an error in a single file does too' 1 \
-    'secctl: bad:1:1: ".example" covers the top-level name "example", below which anybody might register a name, expected a wildcard on a name below it, or "intranet"' \
+    'secctl: check: bad:1:1: ".example" covers the top-level name "example", below which anybody might register a name, expected a wildcard on a name below it, or "intranet"' \
     check --allowlist bad
 printf 'tcp-only.example tcp/443\n' >p/ceiling
 says 'a rule outside the ceiling is an error that names the ceiling' 1 \
-    'secctl: p/allowlist:2:1: "api.anthropic.com" tls/443 is outside the ceiling: no line of ceiling covers this target and service, expected one that it covers' \
+    'secctl: check: p/allowlist:2:1: "api.anthropic.com" tls/443 is outside the ceiling: no line of ceiling covers this target and service, expected one that it covers' \
     check --policy p api.anthropic.com
 rm p/ceiling
-says 'a policy that is not there is an error' 1 'secctl: read none/allowlist: No such file or directory' \
+says 'a policy that is not there is an error' 1 'secctl: check: read none/allowlist: No such file or directory' \
     check --policy none a.example
 mkdir -p home/.config/secctl xdg/secctl compose own
 cp "$SECCTL" away
 INSTALLED=$WORK/away
 installed() { SECCTL=$INSTALLED says "$@"; }
 installed 'without a home folder the places are named' 1 \
-    "secctl: no policy: $HOME/.config/secctl/policy is no folder, expected it with an allowlist in it, or --home DIR" \
+    "secctl: check: no policy: $HOME/.config/secctl/policy is no folder, expected it with an allowlist in it, or --home DIR" \
     check a.example
 cp -r p home/.config/secctl/policy
 installed "the user's own policy is found" 0 "$HOME/.config/secctl/policy: 10 rules, $ID" check
@@ -155,14 +155,14 @@ touch tree/ctl/secctl.1
 SECCTL=$WORK/tree/build/x/secctl says 'from its build tree the compose folder is taken' 0 \
     "$WORK/tree/compose/policy: 10 rules, $ID" check
 says '--home needs a value' 2 'secctl: --home without a value, expected a folder after it' --home
-says '--home must be there' 1 'secctl: --home "none": No such file or directory' --home none check
+says '--home must be there' 1 'secctl: check: --home "none": No such file or directory' --home none check
 says '--home must be a folder' 1 \
-    'secctl: --home "bad" is no folder, expected the one that holds policy/ and .env' --home bad check
+    'secctl: check: --home "bad" is no folder, expected the one that holds policy/ and .env' --home bad check
 
-says 'a URL is no target' 2 'secctl: target "https://a.example/" is a URL, expected NAME[:PORT][/PROTO]' \
+says 'a URL is no target' 2 'secctl: check: target "https://a.example/" is a URL, expected NAME[:PORT][/PROTO]' \
     check --policy p https://a.example/
 says 'a bad target is refused before anything is answered' 2 \
-    'secctl: target "a.example:0": bad port "0", expected 1 to 65535' \
+    'secctl: check: target "a.example:0": bad port "0", expected 1 to 65535' \
     check --policy p api.anthropic.com a.example:0
 says 'an unknown option is refused' 2 \
     'secctl: check: unknown option "--polcy", expected --policy, --allowlist, --agent or --json' check --polcy p
@@ -177,6 +177,7 @@ says 'after -- a target may start with a hyphen' 1 \
 says 'an unknown command suggests the nearest' 2 'secctl: unknown command "chekc", expected "check"?' chekc
 says 'a command that is like none is refused' 2 \
     'secctl: unknown command "frobnicate", expected one that "secctl help" lists' frobnicate
+says 'the version, for programs' 0 "$(printf '{\n\t"program":\t"secctl",\n\t"version":\t"%s"\n}' "$("$SECCTL" version | cut -d ' ' -f 2)")" version --json
 says 'version takes no argument' 2 'secctl: version: "x", expected no argument' version x
 
 "$SECCTL" >out 2>err

@@ -121,6 +121,46 @@ echo '[{"Id":"1","Names":["/claude-secure-squid-1"],"Image":"squid","ImageID":"x
 finds 'a container of docker-claude: status 3' 3 \
     'differs  leftovers  container claude-secure-squid-1 (squid) is in project claude-secure, but none of secctl'
 good
+# gateway STATE STATUS [MORE] - containers: the gateway, and MORE
+gateway() {
+    cat >"$E/get/containers%json" <<END
+[{"Id":"g1","Names":["/claude-secure-gateway-1"],"Image":"g","ImageID":"x","State":"$1","Status":"$2","Created":1,
+"Labels":{"com.docker.compose.project":"claude-secure","com.docker.compose.service":"gateway"},"NetworkSettings":{"Networks":{}}}${3:-}]
+END
+}
+AGENT_RUNS='{"Id":"a1","Names":["/claude-secure-claude-1"],"Image":"a","ImageID":"x","State":"running","Status":"Up","Created":1,
+"Labels":{"com.docker.compose.project":"claude-secure","com.docker.compose.service":"claude"},"NetworkSettings":{"Networks":{}}}'
+finds 'without a gateway all is well' - 'ok       gateway    none yet: "secctl start" makes one'
+echo "[$AGENT_RUNS]" >"$E/get/containers%json"
+finds 'but not with an agent' 1 'problem  gateway    there is none; agents run, without a network'
+printf 'first\nfwd: find user "x": no such user\n' >"$E/words.g1"
+gateway exited 'Exited (1) 2 minutes ago'
+finds 'a gateway that has ended is a problem, with its last words' 1 \
+    'problem  gateway    container claude-secure-gateway-1 does not run (Exited (1) 2 minutes ago); it said: fwd: find user "x": no such user'
+finds 'what to do is said' 1 '-> "secctl start" starts it'
+gateway exited 'Exited (1)' ",$AGENT_RUNS"
+finds 'and who has no network for it' 1 '(Exited (1)); agents run, without a network; it said'
+gateway paused 'Up 2 minutes (Paused)'
+finds 'a gateway that is paused is a problem' 1 '-> "secctl start" makes it anew'
+gateway restarting 'Restarting (1) 3 seconds ago'
+finds 'a gateway that starts over and over is a problem' 1 '-> what it says is the reason'
+gateway running 'Up 2 minutes (unhealthy)'
+finds 'a gateway that cannot be asked is a problem' 1 'problem  gateway    it does not answer: '
+# says HEALTHY DIFFERENCES - what fwd status does
+says() {
+    container_runs g1 <<END
+#!/bin/sh
+printf '%s\n' '{"policy":{"id":"i","rules":3},"healthy":$1,"differences":[$2],"links":[]}'
+END
+}
+says false '"no rule \u001b[1m"'
+finds 'what the gateway itself finds wrong is a problem' 1 'problem  gateway    it says: no rule \x1b[1m'
+says false ''
+finds 'one that is not healthy and does not know why is one too' 1 'problem  gateway    it is not healthy'
+says true ''
+finds 'a healthy one is told' - 'ok       gateway    it runs, 3 rules in force'
+rm -f "$E/run/g1" "$E/words.g1"
+good
 echo '{"Name":"claude-internal","Id":"n","Internal":true,"Driver":"bridge","Options":{},"Labels":{},"Containers":{},"IPAM":{"Config":[{"Subnet":"172.30.0.0/16"}]}}' \
     >"$E/get/networks%claude-internal"
 finds 'a network of docker-claude: status 3' 3 "differs  leftovers  network claude-internal is another's"

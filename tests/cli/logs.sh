@@ -104,7 +104,7 @@ cp "$T/log" "$T/log.good"
 } >"$T/log"
 prints 'lines that are no records are left out and counted' \
     "$(cat "$T/log.good")
-secctl: warning: logs: 5 lines left out: no record of fwd's" "$SECCTL" logs
+secctl: warning: 5 lines left out: no record of fwd's" "$SECCTL" logs
 cp "$T/log.good" "$T/log"
 
 # --- a gateway that fails
@@ -176,7 +176,7 @@ says() {
     [ $? -eq 2 ] && [ "$OUT" = "secctl: logs: $2" ]
     result $? "$1"
 }
-says 'an unknown option' '"--fast", expected -f, -n N, --denied, --since TIME, --agent A or --json' --fast
+says 'an unknown option' 'unknown option "--fast", expected -f, -n N, --denied, --since TIME, --agent A or --json' --fast
 says 'a word too many' '"x", expected -f, -n N, --denied, --since TIME, --agent A or --json' x
 says '-n without a value' '-n without a value, expected one after it' -n
 says '-n 0' '-n "0", expected a number of records, 1 to 1000000' -n 0

@@ -117,10 +117,10 @@ printf 'fwd: \033[31mceiling\n' >&2
 exit 1
 SH
 says 'what the gateway refuses is put back' 1 \
-    'secctl: the gateway keeps the policy it has: fwd: \x1b[31mceiling; nothing is changed' allow late.example
+    'secctl: allow: the gateway keeps the policy it has: fwd: \x1b[31mceiling; nothing is changed' allow late.example
 check 'the file is as it was' cmp before dots/list
 says 'so is a file that was not there' 1 \
-    'secctl: the gateway keeps the policy it has: fwd: \x1b[31mceiling; nothing is changed' \
+    'secctl: allow: the gateway keeps the policy it has: fwd: \x1b[31mceiling; nothing is changed' \
     allow --agent other late.example
 check 'it is gone' test ! -e "$H/policy/agents/other"
 says 'a reload that is refused fails' 1 \
@@ -154,7 +154,7 @@ says 'a policy that is not well formed is not handed over' 1 \
     "secctl: reload: $H/policy/allowlist:15:3: bad name \"a..example\": a label is empty, expected a host name such as api.example.com" \
     reload
 says 'nor is it changed' 1 \
-    "secctl: $H/policy/allowlist:15:3: bad name \"a..example\": a label is empty, expected a host name such as api.example.com" \
+    "secctl: deny: $H/policy/allowlist:15:3: bad name \"a..example\": a label is empty, expected a host name such as api.example.com" \
     deny gone.example
 sed -i '$d' dots/list
 echo 'INTERNAL_SUBNET=nonsense' >"$H/.env"
@@ -186,7 +186,7 @@ says 'a bad agent is refused' 1 \
     'secctl: allow: "../../x" is no agent'"'"'s name, expected 1 to 63 of a-z, 0-9, "_" and "-"' allow --agent ../../x a.example
 says 'reload takes no argument' 2 'secctl: reload: "x", expected no argument' reload x
 SECCTL_HOME=$T/none says 'without a home folder nothing is done' 1 \
-    "secctl: SECCTL_HOME \"$T/none\": No such file or directory" allow a.example
+    "secctl: allow: SECCTL_HOME \"$T/none\": No such file or directory" allow a.example
 engine_double_stop
 OUT=$("$SECCTL" allow noengine.example 2>&1)
 [ $? -eq 3 ] && [[ $OUT == *'"noengine.example" (allowlist:14) added'*'no Docker engine'* ]]

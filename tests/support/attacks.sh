@@ -303,7 +303,11 @@ attacks_end() {
 }
 
 run() { secctl run "$@" </dev/null; }
-run_nothing() { run -- nosuch || [ $? -eq 127 ]; }
+# a command that is not there: its status, and no container of it stays
+run_nothing() {
+    run -- nosuch
+    [ $? -eq 127 ] && [ "$(docker ps -a --format '{{.Names}}')" = claude-secure-gateway-1 ]
+}
 run_status() { run -- sh -c 'exit 7'; [ $? -eq 7 ]; }
 apart() { run -- sh -c 'echo out; echo err >&2' 2>"$T/err" && [ "$(cat "$T/err")" = err ]; }
 
@@ -311,7 +315,7 @@ apart() { run -- sh -c 'echo out; echo err >&2' 2>"$T/err" && [ "$(cat "$T/err")
 engine_core() {
     check_has 'a command runs behind the gateway' 'served-name: www.allowed.test' run -- curl -sS -m 20 https://www.allowed.test/
     check "the command's exit status is run's" run_status
-    check_has 'a command that is not there is told' 'command "nosuch" is not in image' run_nothing
+    check_has 'a command that is not there is told' 'secctl: run: command "nosuch" is not in image' run_nothing
     check_has 'output and errors stay apart' out apart
     attacks_up
     attacks_core

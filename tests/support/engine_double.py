@@ -6,7 +6,7 @@ FOLDER/get/PATH       the answer to GET /PATH ("/" written as "%", without versi
 FOLDER/run/CONTAINER  a program: what a command in that container does; gets its words
 FOLDER/status/PATH    a number: answer any request for PATH with this status, and with what
                       FOLDER/get/PATH holds
-FOLDER/words          what a container that is started prints
+FOLDER/words          what a container that is started prints; FOLDER/words.ID what that one did
 FOLDER/archive/PATH   the answer to a request for the archive of /PATH of any container
 FOLDER/log            written: one line a request, "METHOD /path?query"
 A container without a file in run/ does not exist. A container's file in run/ that cannot be
@@ -94,7 +94,8 @@ class Handler(socketserver.StreamRequestHandler):
         if method == "POST" and parts[2:] == ["wait"]:
             return self.send(200, {"StatusCode": 0})
         if parts[2:] == ["logs"]:
-            words = os.path.join(FOLDER, "words")
+            words = os.path.join(FOLDER, "words." + parts[1])
+            words = words if os.path.exists(words) else os.path.join(FOLDER, "words")
             text = open(words, "rb").read() if os.path.exists(words) else b""
             return self.send(200, frame(1, text) if text else b"", "application/vnd.docker.raw-stream")
         if method == "DELETE" or parts[2:] == ["start"] and parts[0] == "containers":
