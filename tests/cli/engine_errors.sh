@@ -245,8 +245,7 @@ for command in "${COMMANDS[@]}"; do
     [ $? -eq 1 ] && one_line "$command" && [[ $OUT == *": --home \"$WORK/none\": No such file or directory" ]]
     result $? "$command: no home folder"
     [ "$command" != check ] || continue # needs no engine
-    OUT=$(DOCKER_HOST=unix://$WORK/none "$SECCTL" "$@" 2>&1 >/dev/null </dev/null)
-    [ $? -ne 0 ] && one_line "$command" && [[ $OUT == *"no Docker engine at unix://$WORK/none: "* ]]
+    ! OUT=$(DOCKER_HOST=unix://$WORK/none "$SECCTL" "$@" 2>&1 >/dev/null </dev/null) && one_line "$command" && [[ $OUT == *"no Docker engine at unix://$WORK/none: "* ]]
     result $? "$command: no engine"
 done
 
