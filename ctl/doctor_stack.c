@@ -22,7 +22,7 @@ static bool has_agents(const struct stack_list *list)
     return false;
 }
 
-static const char *todo_for(const char *state)
+static const char *advice_for(const char *state)
 {
     if (strcmp(state, "exited") == 0 || strcmp(state, "created") == 0)
         return "\"secctl start\" starts it; when it ends again, \"docker logs " STACK_GATEWAY
@@ -40,7 +40,7 @@ static void add_stopped(struct doctor *doctor, struct stack *stack,
     char words[320];
 
     stack_last_words(stack, gateway->id, words, sizeof(words));
-    doctor_add(doctor, FINDING_PROBLEM, "gateway", todo_for(gateway->state),
+    doctor_add(doctor, FINDING_PROBLEM, "gateway", advice_for(gateway->state),
                "container %s does not run (%.63s)%s%s%.250s", gateway->name,
                gateway->status[0] ? gateway->status : gateway->state, agents,
                words[0] ? "; it said: " : "", words);

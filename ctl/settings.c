@@ -137,6 +137,19 @@ static const struct key {
       "claude-secure-claude:latest" },
 };
 
+/* Of compose.yaml, which reads the same file. */
+static const char *const compose_keys[] = { "INTERNAL_PREFIX",  "TUNNEL_PREFIX",
+                                            "INTERNAL_NETWORK", "EXTERNAL_NETWORK",
+                                            "GATEWAY_TARGET",   "COMPOSE_PROJECT_NAME" };
+
+static bool is_of_compose(struct token name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(compose_keys); i++)
+        if (token_is(name, compose_keys[i]))
+            return true;
+    return false;
+}
+
 const char *settings_key(size_t i)
 {
     return i < ARRAY_LEN(keys) ? keys[i].name : NULL;
@@ -200,7 +213,8 @@ static bool take_pair(struct settings *settings, const struct textfile *file,
     unsigned *first_line;
 
     if (key == NULL) {
-        warn_unknown(settings, file, pair->key);
+        if (!is_of_compose(pair->key))
+            warn_unknown(settings, file, pair->key);
         return true;
     }
     first_line = &first_lines[key - keys];

@@ -40,6 +40,19 @@ check_fast 'the policy cannot be changed from the agent' 20000 compose exec -T c
 
 check 'the gateway is replaced' compose up -d --no-build --force-recreate --no-deps --wait --wait-timeout 120 gateway
 check_has 'the agents are behind the new one, without a restart' 'served-name: www.allowed.test' web claude https://www.allowed.test/
+# a second stack beside it: names and addresses of its own
+two() {
+    (cd "$STACK_HOME" && INTERNAL_PREFIX=10.214.76 TUNNEL_PREFIX=10.214.77 INTERNAL_NETWORK=two-internal \
+        EXTERNAL_NETWORK=two-external docker compose -p two "$@")
+}
+check 'a second stack comes up beside it' two up -d --no-build --quiet-pull --wait --wait-timeout 120
+second() { two exec -T claude sh -c 'ip -4 addr show dev sec0; curl -ksS -m 20 https://www.allowed.test/' </dev/null; }
+check_has 'its agent reaches what is allowed' 'served-name: www.allowed.test' second
+check_has 'from addresses of its own' 'inet 10.214.77.3/24' echo "$OUT"
+check_has 'the first still does' 'served-name: www.allowed.test' web claude https://www.allowed.test/
+check_has 'its log is its own' two-log docker volume ls -q
+check 'it goes down' two down -v -t 2
+
 check 'all goes down' compose down -t 2
 check_has 'the log stays' claude-secure-log docker volume ls -q
 

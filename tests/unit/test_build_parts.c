@@ -171,8 +171,7 @@ static void options_end_at_the_first_word(void **state)
     assert_true(is_json);
     assert_int_equal(options_read(4, stop, options, 3, &err), 3);
     assert_int_equal(options_read(2, bad, options, 3, &err), 0);
-    assert_string_equal(err.text,
-                        "unknown option \"--imgae\", expected --image, --json or -e");
+    assert_string_equal(err.text, "unknown option \"--imgae\", expected --image, --json or -e");
     assert_int_equal(options_read(2, open, options, 3, &err), 0);
     assert_string_equal(err.text, "-e without a value, expected one after it");
     assert_false(options_alone(10, argv + 8, NULL, 0, &err));

@@ -84,6 +84,10 @@ static void unknown_keys_are_passed_over_with_a_warning(void **state)
                         "\"WORKSPACE_DIR\"?\n");
     assert_string_equal(settings.workspace_dir, "");
     assert_string_equal(settings.agent_image, "a");
+    /* not those of compose.yaml */
+    assert_true(
+        parse("INTERNAL_PREFIX=10.1.2\nTUNNEL_PREFIX=10.1.3\nCOMPOSE_PROJECT_NAME=two\n"));
+    assert_string_equal(settings.warnings, "");
 }
 
 static void bad_values_are_refused_with_their_place(void **state)
