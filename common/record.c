@@ -71,6 +71,11 @@ const char *record_reason_name(enum reason reason)
     return (unsigned)reason < NR_REASONS ? reason_names[reason] : NULL;
 }
 
+uint32_t record_weight(const struct record *record)
+{
+    return record->count > 0 ? record->count : 1;
+}
+
 #define LINE_END     "}\n"
 #define ESCAPED_MAX  12                 /* a surrogate pair */
 #define FIELD_MARGIN (sizeof(LINE_END)) /* with its NUL */

@@ -102,7 +102,7 @@ struct record {
     uint8_t has_ech;
     uint32_t held_us;
     uint32_t count;   /* 0: stands for one; n: n equal ones, folded */
-    uint32_t lost;    /* records that could not be delivered before this one */
+    uint32_t lost;    /* decisions before this one whose records could not be delivered */
     uint8_t nr_addrs; /* event answer: the addresses bound */
     struct addr addrs[16];
     uint32_t ttl_s;
@@ -118,6 +118,9 @@ struct record {
  */
 size_t record_format(const struct record *record, const char *run, uint64_t seq,
                      char buf[RECORD_LINE_MAX]);
+
+/** record_weight - how many decisions a record stands for, at least 1 */
+uint32_t record_weight(const struct record *record);
 
 const char *record_event_name(enum record_event event);
 const char *record_reason_name(enum reason reason);

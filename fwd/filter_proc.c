@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * How it works: two pipes. Ours are non-blocking: what the filter does not read at once waits
- * in a buffer of up to OUT_MAX bytes, so that a filter that stands still never stops fwd; past
- * that it is killed. The child is killed by the kernel when fwd dies.
+ * How it works: two pipes, and a ledger (ledger.h). Ours are non-blocking: what the filter does
+ * not read at once waits in a buffer of up to OUT_MAX bytes, so that a filter that stands still
+ * never stops fwd; past that it is killed. The child is killed by the kernel when fwd dies.
  */
 #include "fwd/filter_proc.h"
 
@@ -66,7 +66,8 @@ static void child_run(const struct filter_proc *filter, int in_fd, int out_fd, p
     sigemptyset(&none);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent ||
         sigprocmask(SIG_SETMASK, &none, NULL) != 0 || signal(SIGPIPE, SIG_DFL) == SIG_ERR ||
-        fcntl(in_fd, F_SETFD, 0) != 0 || fcntl(out_fd, F_SETFD, 0) != 0)
+        fcntl(in_fd, F_SETFD, 0) != 0 || fcntl(out_fd, F_SETFD, 0) != 0 ||
+        fcntl(filter->ledger.fd, F_SETFD, 0) != 0)
         _exit(127);
     execv(filter->program, argv);
     _exit(127);
@@ -76,15 +77,18 @@ static pid_t spawn(const struct filter_proc *filter, int in_fd, int out_fd)
 {
     char name[] = PROGRAM_NAME, live[] = "live", option_in[] = "--in", option_out[] = "--out";
     char option_user[] = "--user", option_internal[] = "--internal";
-    char in[12], out[12], internal[12], user[sizeof(filter->user)];
-    char *argv[] = { name,        live, option_in,       in,       option_out, out,
-                     option_user, user, option_internal, internal, NULL };
+    char option_ledger[] = "--ledger";
+    char in[12], out[12], ledger[12], internal[12], user[sizeof(filter->user)];
+    char *argv[] = { name,          live,   option_in,   in,   option_out,      out,
+                     option_ledger, ledger, option_user, user, option_internal, internal,
+                     NULL };
     const pid_t parent = getpid();
     pid_t pid;
 
     memcpy(user, filter->user, sizeof(user));
     snprintf(in, sizeof(in), "%d", in_fd);
     snprintf(out, sizeof(out), "%d", out_fd);
+    snprintf(ledger, sizeof(ledger), "%d", filter->ledger.fd);
     snprintf(internal, sizeof(internal), "%u", filter->internal);
     pid = fork();
     if (pid == 0)
@@ -94,13 +98,18 @@ static pid_t spawn(const struct filter_proc *filter, int in_fd, int out_fd)
 
 bool filter_start(struct filter_proc *filter, uint64_t now_ms, struct err *err)
 {
-    int to[2] = { -1, -1 }, from[2] = { -1, -1 }, rc;
+    int to[2] = { -1, -1 }, from[2] = { -1, -1 }, rc = ledger_open(&filter->ledger);
 
+    if (rc < 0)
+        return err_set(err, -rc, "start %s: make its ledger: %s", filter->program,
+                       strerror(-rc));
+    filter->nr_told = 0;
     if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0 ||
         fcntl(to[1], F_SETFL, O_NONBLOCK) != 0 || fcntl(from[0], F_SETFL, O_NONBLOCK) != 0)
         goto fail;
-    fcntl(to[1], F_SETPIPE_SZ,
-          1 << 20); /* fewer turns for a large policy; as it is otherwise */
+    /* fewer turns for a large policy, room for a burst of records; as it is otherwise */
+    fcntl(to[1], F_SETPIPE_SZ, 1 << 20);
+    fcntl(from[0], F_SETPIPE_SZ, 1 << 20);
     filter->pid = spawn(filter, to[0], from[1]);
     if (filter->pid < 0)
         goto fail;
@@ -120,6 +129,7 @@ fail:
             close(from[i]);
     }
     filter->pid = 0;
+    ledger_close(&filter->ledger);
     return err_set(err, rc, "start %s: %s", filter->program, strerror(rc));
 }
 
@@ -187,8 +197,17 @@ void filter_close_input(struct filter_proc *filter)
     filter->out_len = filter->out_at = filter->out_size = 0;
 }
 
+uint64_t filter_take_missing(struct filter_proc *filter)
+{
+    const uint64_t missing = ledger_missing(&filter->ledger, filter->nr_told);
+
+    filter->nr_told += missing;
+    return missing;
+}
+
 static void close_pipes(struct filter_proc *filter)
 {
+    ledger_close(&filter->ledger);
     filter_close_input(filter);
     if (filter->from.fd >= 0)
         close(filter->from.fd);

@@ -13,6 +13,7 @@
 #include "common/attr.h"
 #include "common/err.h"
 #include "common/ipc.h"
+#include "fwd/ledger.h"
 
 struct filter_proc {
     char program[512];
@@ -22,7 +23,9 @@ struct filter_proc {
     pid_t pid;         /* 0: not running */
     int to_fd;
     struct ipc_reader from;
-    uint8_t *out; /* not yet written to to_fd */
+    struct ledger ledger; /* decisions of the one that runs */
+    uint64_t nr_told;     /* of them: in records, or as lost */
+    uint8_t *out;         /* not yet written to to_fd */
     size_t out_len, out_at, out_size;
     uint64_t started_ms, restart_ms; /* restart_ms: when, 0: not to be */
     unsigned backoff_ms;
@@ -46,6 +49,10 @@ void filter_flush(struct filter_proc *filter);
  * start again when it lived for 10 s.
  */
 void filter_gone(struct filter_proc *filter, uint64_t now_ms);
+
+/** filter_take_missing - decisions of which neither a record nor a count came; each is reported
+ * once */
+uint64_t filter_take_missing(struct filter_proc *filter);
 
 /** filter_kill - SIGKILL, also without CAP_KILL: for a moment as the filter's own user */
 void filter_kill(const struct filter_proc *filter);

@@ -210,6 +210,7 @@ static void dismiss_filter(struct gateway *gateway)
         if (poll(&wait, 1, DISMISS_MS / 10) > 0)
             gateway_read_filter(gateway);
     }
+    log_writer_lose(&gateway->log, filter_take_missing(&gateway->filter));
     filter_stop(&gateway->filter);
 }
 

@@ -15,6 +15,7 @@
 #include "fwd/net.h"
 
 #define FRAMES_AT_ONCE   512 /* then the other descriptors have their turn */
+#define LAST_READS       8   /* times as many: more than the pipe holds */
 #define MUTE_PATIENCE_MS 500 /* to end after it closed its pipe */
 
 void gateway_kill_filter(struct gateway *gateway, const char *why)
@@ -66,11 +67,13 @@ void gateway_filter_died(struct gateway *gateway, int status)
     const pid_t pid = filter->pid;
     char how[64];
 
-    gateway_read_filter(gateway); /* what it said last */
+    for (int i = 0; i < LAST_READS && filter->from.fd >= 0; i++)
+        gateway_read_filter(gateway); /* what it said last */
     if (WIFSIGNALED(status))
         snprintf(how, sizeof(how), "killed by signal %d", WTERMSIG(status));
     else
         snprintf(how, sizeof(how), "ended with status %d", WEXITSTATUS(status));
+    log_writer_lose(&gateway->log, filter_take_missing(filter));
     filter_gone(filter, now_ms());
     gateway->is_filter_ready = false;
     gateway->mute_ms = 0;
@@ -108,6 +111,7 @@ static void on_record(struct gateway *gateway, const struct record *from)
     record.policy[RECORD_POLICY_MAX] = 0;
     record.detail[RECORD_DETAIL_MAX] = 0;
     gateway_record_start(gateway);
+    gateway->filter.nr_told += (uint64_t)record.lost + record_weight(&record);
     log_writer_put(&gateway->log, &record);
 }
 

@@ -101,6 +101,13 @@ static bool line_write(struct log_writer *writer, const char *line, size_t len)
     return false;
 }
 
+void log_writer_lose(struct log_writer *writer, uint64_t nr)
+{
+    const uint32_t room = UINT32_MAX - writer->lost;
+
+    writer->lost += nr < room ? (uint32_t)nr : room;
+}
+
 void log_writer_put(struct log_writer *writer, const struct record *record)
 {
     struct record copy = *record;
@@ -124,7 +131,8 @@ void log_writer_put(struct log_writer *writer, const struct record *record)
         log_error("event=log detail=\"verdict log %s cannot be written, records are lost\"",
                   writer->path);
     writer->is_stuck = true;
-    writer->lost = copy.lost < UINT32_MAX ? copy.lost + 1 : copy.lost;
+    writer->lost = copy.lost;
+    log_writer_lose(writer, record_weight(record));
 }
 
 void log_writer_close(struct log_writer *writer)

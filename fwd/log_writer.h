@@ -25,7 +25,7 @@ struct log_writer {
     bool is_stuck; /* the last record could not be written */
     char run[LOG_RUN_MAX];
     uint64_t seq;  /* of the next record; the first is 1 */
-    uint32_t lost; /* since the last one that was written */
+    uint32_t lost; /* decisions since the last one that was written */
 };
 
 MUST_CHECK bool log_writer_open(struct log_writer *writer, const char *path, uint64_t max,
@@ -40,6 +40,9 @@ MUST_CHECK bool log_writer_reopen(struct log_writer *writer, struct err *err);
  * Never waits longer than 50 ms for a reader of the pipe, and not at all while it is stuck.
  */
 void log_writer_put(struct log_writer *writer, const struct record *record);
+
+/** log_writer_lose - nr decisions of which no record will come: told by the next one */
+void log_writer_lose(struct log_writer *writer, uint64_t nr);
 void log_writer_close(struct log_writer *writer);
 
 #endif

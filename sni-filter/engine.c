@@ -120,11 +120,24 @@ void engine_text(char *out, size_t size, const char *text)
     out[len] = '\0';
 }
 
+static void count_decision(struct engine *e)
+{
+    if (e->ops.nr_decided != NULL)
+        __atomic_fetch_add(e->ops.nr_decided, 1, __ATOMIC_RELEASE);
+}
+
+void engine_record_each(struct engine *e, const struct record *record)
+{
+    count_decision(e);
+    e->ops.record(e->ops.arg, record);
+}
+
 void engine_record(struct engine *e, const struct record *record)
 {
     struct record other;
     bool evicted = false, is_new = true;
 
+    count_decision(e);
     if (record->verdict == RECORD_DENY)
         is_new = fold_take(&e->fold, record, e->now->mono_us, &evicted, &other);
     if (evicted)
@@ -253,15 +266,26 @@ void engine_packet(struct engine *e, const struct engine_clock *now,
     }
 }
 
-uint64_t engine_tick(struct engine *e, const struct engine_clock *now)
+/* Hand out what was folded and is due by then. */
+static void unfold(struct engine *e, uint64_t mono_us)
 {
     struct record record;
 
+    while (fold_due(&e->fold, mono_us, &record))
+        e->ops.record(e->ops.arg, &record);
+}
+
+void engine_finish(struct engine *engine)
+{
+    unfold(engine, UINT64_MAX - FOLD_WINDOW_US);
+}
+
+uint64_t engine_tick(struct engine *e, const struct engine_clock *now)
+{
     e->now = now;
     engine_dns_tick(e);
     binding_expire(&e->bindings, now->mono_us, 16);
-    while (fold_due(&e->fold, now->mono_us, &record))
-        e->ops.record(e->ops.arg, &record);
+    unfold(e, now->mono_us);
     engine_quic_tick(e);
     return engine_tcp_tick(e);
 }

@@ -118,6 +118,9 @@ struct engine_ops {
     /* The same for its client: a page, and the connection's end. */
     void (*http_page)(void *arg, const struct engine_page *page);
     void *arg;
+    /* Goes up by one for each decision that is recorded, before anything else is done about
+     * it: what never arrives can be counted by others. NULL: nobody asks. */
+    uint64_t *nr_decided;
 };
 
 struct engine_limits {     /* 0: the default */
@@ -162,6 +165,10 @@ void engine_dns_found(struct engine *engine, const struct engine_clock *now,
 /** engine_tick - deadlines; returns the time until the next one in microseconds (at most 1 s)
  */
 uint64_t engine_tick(struct engine *engine, const struct engine_clock *now);
+
+/** engine_finish - hand out the records that still gather equal ones: the last call but
+ * engine_free() */
+void engine_finish(struct engine *engine);
 
 /** engine_restore - a binding that an earlier run kept */
 void engine_restore(struct engine *engine, const struct engine_clock *now,

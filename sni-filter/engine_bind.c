@@ -235,7 +235,7 @@ static void record_revoked(struct engine *e, uint32_t source_tag,
     engine_text(record.agent, sizeof(record.agent), engine_agent_name(e, source_tag));
     engine_text(record.name, sizeof(record.name), name);
     engine_record_rule(e, &record, NULL);
-    e->ops.record(e->ops.arg, &record);
+    engine_record_each(e, &record);
 }
 
 static bool is_live_allowed(struct engine *e, uint32_t source_tag,

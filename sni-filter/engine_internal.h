@@ -78,6 +78,8 @@ const char *engine_agent_name(const struct engine *e, uint32_t source_tag);
  * MARK_VALUE_MASK. */
 uint32_t engine_name_tag(const char *name);
 void engine_record(struct engine *e, const struct record *record);
+/* The same without folding. */
+void engine_record_each(struct engine *e, const struct record *record);
 /* A record with what is known of a packet; ports when it has them. */
 struct record engine_packet_record(const struct engine *e, const struct ip_packet *packet,
                                    uint32_t source_tag, enum record_event event,

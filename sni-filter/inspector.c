@@ -32,6 +32,8 @@
 #define PACKETS_PER_ROUND 64
 #define ANSWERS_PER_ROUND 64
 #define ROOM_WAIT_NSEC    50000
+#define REPORT_EARLY      (REPORT_LEN / 8) /* so much waits before the pipe is tried again */
+#define FINISH_MS         300
 
 void inspector_stop(struct inspector *ins, int status, const char *what, int rc)
 {
@@ -118,8 +120,14 @@ static void on_keep(void *arg, const struct ipc_binding *binding)
 static void on_record(void *arg, const struct record *record)
 {
     struct inspector *ins = arg;
+    const struct engine_clock now = inspector_clock();
 
-    report_record(&ins->report, record);
+    if (ins->report.len - ins->report.off > REPORT_EARLY)
+        (void)!report_flush(&ins->report); /* an error is seen at the round's end */
+    if (!report_is_waiting(&ins->report))
+        quota_calm(&ins->quota);
+    if (quota_take(&ins->quota, record, now.mono_us))
+        report_record(&ins->report, record);
 }
 
 static void on_revoke(void *arg, const struct engine_live *live)
@@ -157,12 +165,15 @@ int inspector_make_engine(struct inspector *ins)
                                     .revoke = on_revoke,
                                     .reset_server = on_reset_server,
                                     .http_page = on_http_page,
+                                    .nr_decided = ins->io.ledger,
                                     .arg = ins };
     uint8_t seed[16];
     struct err err;
 
     if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
         return -errno;
+    if (!quota_init(&ins->quota))
+        return -ENOMEM;
     ins->policy = inspector_closed_policy(&err);
     if (ins->policy != NULL)
         ins->engine = engine_new(&ins->setup, ins->policy, NULL, &ops, seed, false, &cipher);
@@ -273,6 +284,30 @@ static void answer_refused(struct inspector *ins)
     }
 }
 
+/* What was counted instead of written, as far as it is due by then. */
+static void tell_counted(struct inspector *ins, uint64_t mono_us, uint64_t wall_us)
+{
+    struct record record;
+
+    while (quota_due(&ins->quota, mono_us, wall_us, &record))
+        report_record(&ins->report, &record);
+}
+
+/* The last words: what is counted is told, as long as fwd listens. */
+static void finish(struct inspector *ins)
+{
+    const struct engine_clock now = inspector_clock();
+    struct pollfd wait = { .fd = ins->io.report_fd, .events = POLLOUT };
+
+    if (ins->engine == NULL)
+        return;
+    engine_finish(ins->engine);
+    tell_counted(ins, UINT64_MAX, now.wall_us);
+    while (report_flush(&ins->report) == 0 && report_is_waiting(&ins->report))
+        if (poll(&wait, 1, FINISH_MS) <= 0)
+            return;
+}
+
 /* Deadlines; returns the time until the next in microseconds. */
 static uint64_t run_deadlines(struct inspector *ins)
 {
@@ -282,6 +317,7 @@ static uint64_t run_deadlines(struct inspector *ins)
         return 1000000;
     if (!ins->is_listing && now.mono_us >= ins->next_list_us)
         inspector_list(ins, &now);
+    tell_counted(ins, now.mono_us, now.wall_us);
     return engine_tick(ins->engine, &now);
 }
 
@@ -370,5 +406,7 @@ int inspector_run(const struct inspector_io *io)
     ins.report.fd = io->report_fd;
     while (!ins.is_over)
         run_round(&ins);
+    if (ins.status == 0)
+        finish(&ins);
     return ins.status;
 }

@@ -8,6 +8,7 @@
 
 #include "common/policy.h"
 #include "sni-filter/inspector.h"
+#include "sni-filter/quota.h"
 #include "sni-filter/report.h"
 #include "sni-filter/wire.h"
 
@@ -17,6 +18,7 @@ struct inspector {
     struct inspector_io io;
     struct ipc_reader control;
     struct report report;
+    struct quota quota;
     struct ipc_setup setup;
     struct policy *policy;
     struct engine *engine; /* NULL before SETUP */

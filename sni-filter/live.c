@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@
 #define DNS_RING    (1u << 20)
 
 struct options {
-    int control_fd, report_fd;
+    int control_fd, report_fd, ledger_fd;
     unsigned internal;
     struct isolate_user user;
 };
@@ -72,27 +73,29 @@ static bool parse_pipe(const char *what, const char *text, int *out, struct err 
 
 static bool parse_options(int argc, char **argv, struct options *options, struct err *err)
 {
-    static const struct option names[] = { { "in", required_argument, NULL, 'i' },
-                                           { "out", required_argument, NULL, 'o' },
-                                           { "user", required_argument, NULL, 'u' },
-                                           { "internal", required_argument, NULL, 'n' },
-                                           { 0 } };
+    static const struct option names[] = {
+        { "in", required_argument, NULL, 'i' },       { "out", required_argument, NULL, 'o' },
+        { "ledger", required_argument, NULL, 'l' },   { "user", required_argument, NULL, 'u' },
+        { "internal", required_argument, NULL, 'n' }, { 0 }
+    };
     bool is_ok = true;
     int c;
 
-    *options = (struct options) { .control_fd = -1, .report_fd = -1 };
+    *options = (struct options) { .control_fd = -1, .report_fd = -1, .ledger_fd = -1 };
     while (is_ok && (c = getopt_long(argc, argv, ":", names, NULL)) != -1) {
         if (c == 'i')
             is_ok = parse_pipe("--in", optarg, &options->control_fd, err);
         else if (c == 'o')
             is_ok = parse_pipe("--out", optarg, &options->report_fd, err);
+        else if (c == 'l')
+            is_ok = parse_pipe("--ledger", optarg, &options->ledger_fd, err);
         else if (c == 'u')
             is_ok = isolate_user_parse(optarg, &options->user, err);
         else if (c == 'n')
             is_ok = parse_number("--internal", optarg, 1, &options->internal, err);
         else
             return err_set(err, EINVAL,
-                           "live: %s \"%.80s\", expected --in FD --out FD "
+                           "live: %s \"%.80s\", expected --in FD --out FD [--ledger FD] "
                            "--user NAME|UID --internal IFINDEX",
                            c == ':' ? "nothing after" : "unknown option", argv[optind - 1]);
     }
@@ -101,8 +104,8 @@ static bool parse_options(int argc, char **argv, struct options *options, struct
     if (optind != argc || options->control_fd < 0 || options->report_fd < 0 ||
         options->user.uid == 0 || options->internal == 0)
         return err_set(err, EINVAL,
-                       "live: started by fwd, expected --in FD --out FD --user NAME|UID "
-                       "--internal IFINDEX, and nothing else");
+                       "live: started by fwd, expected --in FD --out FD [--ledger FD] "
+                       "--user NAME|UID --internal IFINDEX, and nothing else");
     return true;
 }
 
@@ -161,13 +164,28 @@ static bool open_signals(struct live *live, struct err *err)
     return true;
 }
 
+/* The descriptor is closed by isolate_enter(), the page stays. */
+static bool open_ledger(struct live *live, struct err *err)
+{
+    const int fd = live->options.ledger_fd;
+    void *page;
+
+    if (fd < 0)
+        return true;
+    page = mmap(NULL, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (page == MAP_FAILED)
+        return err_set(err, errno, "map the ledger, descriptor %d: %s", fd, strerror(errno));
+    live->inspector.ledger = page;
+    return true;
+}
+
 static bool open_all(struct live *live, struct err *err)
 {
     struct packet_side_io *packets = &live->packets;
 
     live->inspector.control_fd = live->options.control_fd;
     live->inspector.report_fd = live->options.report_fd;
-    if (!open_signals(live, err) || !open_rings(live, err))
+    if (!open_signals(live, err) || !open_rings(live, err) || !open_ledger(live, err))
         return false;
     packets->queue = queue_new(NFQUEUE_NUMBER, live->options.internal, err);
     if (packets->queue == NULL)

@@ -49,7 +49,7 @@ void report_record(struct report *report, const struct record *record)
     if (put(report, IPC_RECORD, &copy, sizeof(copy), RESERVE))
         report->lost = 0;
     else
-        report->lost++;
+        report->lost += record_weight(record);
 }
 
 int report_flush(struct report *report)

@@ -10,13 +10,13 @@
 #include "common/ipc.h"
 #include "common/record.h"
 
-#define REPORT_LEN (512u << 10)
+#define REPORT_LEN (1u << 20)
 
 /* Frames on their way to fwd, through a pipe that may be full. Records are the first to give
  * way; the next one that fits says how many were lost. */
 struct report {
-    int fd; /* non-blocking */
-    uint32_t lost;
+    int fd;          /* non-blocking */
+    uint32_t lost;   /* decisions */
     size_t off, len; /* written, filled */
     uint8_t buf[REPORT_LEN];
 };

@@ -227,9 +227,12 @@ static void on_keep(void *arg, const struct ipc_binding *binding)
     demand(binding->name[0] != '\0');
 }
 
+static uint64_t decided, told;
+
 static void on_record(void *arg, const struct record *record)
 {
     (void)arg;
+    told += record_weight(record);
     demand(memchr(record->name, '\0', sizeof(record->name)) != NULL);
 }
 
@@ -482,7 +485,7 @@ static void start(void)
     };
     const struct engine_ops ops = { on_verdict,   on_bound,  on_ask,    on_reply,
                                     on_keep,      on_record, on_revoke, on_reset_server,
-                                    on_http_page, NULL };
+                                    on_http_page, NULL,      &decided };
     static const char prefix[] = "198.18.0.0/24";
 
     setup = (struct ipc_setup) { .nr_sources = 1, .dns_keep_s = 86400, .dns_min_ttl_s = 60 };
@@ -512,6 +515,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         pass_time(SECONDS);
     for (uint32_t i = 0; i < world.nr_sent; i++)
         demand(world.sent[i].is_judged);
+    engine_finish(world.engine);
+    demand(told == decided); /* every decision is in a record */
     engine_free(world.engine);
     for (uint32_t i = 0; i < PACKETS; i++)
         free(world.sent[i].bytes);

@@ -188,9 +188,12 @@ static void on_keep(void *arg, const struct ipc_binding *binding)
     (void)binding;
 }
 
+static uint64_t decided, told;
+
 static void on_record(void *arg, const struct record *record)
 {
     (void)arg;
+    told += record_weight(record);
     demand(memchr(record->name, '\0', sizeof(record->name)) != NULL);
 }
 
@@ -394,7 +397,7 @@ static void start(void)
                                           .quic_held = 12 };
     const struct engine_ops ops = { on_verdict,   on_bound,  on_ask,  on_reply,
                                     on_keep,      on_record, on_live, on_reset_server,
-                                    on_http_page, NULL };
+                                    on_http_page, NULL,      &decided };
 
     setup = (struct ipc_setup) { .nr_sources = 1, .dns_keep_s = 86400, .dns_min_ttl_s = 60 };
     demand(prefix_parse(prefix, strlen(prefix), &setup.sources[0].prefix));
@@ -422,6 +425,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         pass_time(SECONDS);
     for (uint32_t i = 0; i < world.nr_sent; i++)
         demand(world.sent[i].is_judged);
+    engine_finish(world.engine);
+    demand(told == decided); /* every decision is in a record */
     engine_free(world.engine);
     for (size_t i = 0; i < (size_t)FLOWS * CONNS; i++) {
         struct seen *s = &world.seen[i / CONNS][i % CONNS];

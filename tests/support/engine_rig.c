@@ -71,6 +71,7 @@ static void on_record(void *arg, const struct record *record)
 {
     struct rig *rig = arg;
 
+    rig->nr_told += record_weight(record);
     if (rig->nr_records < RIG_RECORDS)
         rig->records[rig->nr_records++] = *record;
 }
@@ -130,8 +131,9 @@ void rig_start_limited(struct rig *rig, const char *allowlist,
 {
     static const uint8_t seed[16] = "0123456789abcde";
     struct ipc_setup *setup = calloc(1, sizeof(*setup));
-    struct engine_ops ops = { on_verdict, on_bound,  on_ask,          on_reply,     on_keep,
-                              on_record,  on_revoke, on_reset_server, on_http_page, rig };
+    struct engine_ops ops = { on_verdict,   on_bound,  on_ask,          on_reply,
+                              on_keep,      on_record, on_revoke,       on_reset_server,
+                              on_http_page, rig,       &rig->nr_decided };
 
     memset(rig, 0, sizeof(*rig));
     check(setup != NULL, "no memory");
@@ -159,6 +161,8 @@ void rig_start(struct rig *rig, const char *allowlist)
 
 void rig_stop(struct rig *rig)
 {
+    engine_finish(rig->engine);
+    check(rig->nr_told == rig->nr_decided, "a decision is in no record, or in two");
     engine_free(rig->engine);
     quic_cipher_clear(&rig->cipher);
     policy_free(rig->policy);

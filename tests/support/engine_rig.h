@@ -28,6 +28,7 @@ struct rig {
     size_t nr_verdicts;
     struct record records[RIG_RECORDS];
     size_t nr_records;
+    uint64_t nr_decided, nr_told; /* since the start: they must be equal in the end */
     struct engine_bound bound[64];
     size_t nr_bound;
     struct dns_ask asks[64];

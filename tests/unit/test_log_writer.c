@@ -101,14 +101,27 @@ static void what_could_not_be_written_is_counted_in_the_next(void **state)
     open_log("/dev/full");
     put(EVENT_START);
     log_writer_put(&writer, &(struct record) { .event = EVENT_TLS, .lost = 5 });
+    log_writer_put(&writer, &(struct record) { .event = EVENT_TLS, .count = 10 });
+    log_writer_lose(&writer, 100);
     writer.path = path;
     assert_true(log_writer_reopen(&writer, &err));
     put(EVENT_TLS);
     put(EVENT_STOP);
     assert_int_equal(nr_lines(), 2);
     assert_non_null(strstr(text, "\"seq\":1,"));
-    assert_non_null(strstr(text, "\"lost\":7"));
+    assert_non_null(strstr(text, "\"lost\":117"));
     assert_null(strstr(strstr(text, "\"seq\":2,"), "lost"));
+}
+
+static void more_than_can_be_counted_are_the_most_that_can(void **state)
+{
+    (void)state;
+    open_log("/dev/full");
+    log_writer_lose(&writer, 5);
+    log_writer_lose(&writer, UINT64_MAX);
+    assert_int_equal(writer.lost, UINT32_MAX);
+    put(EVENT_TLS);
+    assert_int_equal(writer.lost, UINT32_MAX);
 }
 
 static void a_full_pipe_loses_records_and_stops_nothing(void **state)
@@ -215,6 +228,7 @@ int main(void)
         WITH_FILE(records_are_numbered_from_one),
         WITH_FILE(another_run_has_another_name),
         WITH_FILE(what_could_not_be_written_is_counted_in_the_next),
+        WITH_FILE(more_than_can_be_counted_are_the_most_that_can),
         WITH_FILE(a_full_pipe_loses_records_and_stops_nothing),
         WITH_FILE(half_a_line_is_taken_back),
         WITH_FILE(a_log_that_was_moved_away_is_opened_again),

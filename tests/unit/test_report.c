@@ -92,8 +92,10 @@ static void the_next_record_says_how_many_were_lost(void **state)
         nr_sent++;
         assert_int_equal(report_flush(report), 0);
     }
+    record.count = 7; /* it stands for seven */
     report_record(report, &record);
-    assert_int_equal(report->lost, 2);
+    record.count = 0;
+    assert_int_equal(report->lost, 8);
     assert_true(report_put(report, IPC_READY, NULL, 0)); /* room is left for other frames */
     while (take(&header, &got))
         nr_read += header.type == IPC_RECORD;
@@ -101,7 +103,7 @@ static void the_next_record_says_how_many_were_lost(void **state)
     record.lost = 3;
     report_record(report, &record);
     assert_true(take(&header, &got));
-    assert_int_equal(got.lost, 5);
+    assert_int_equal(got.lost, 11);
     assert_int_equal(report->lost, 0);
 }
 
