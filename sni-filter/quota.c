@@ -11,8 +11,8 @@
 #include <string.h>
 
 #define MILLION     UINT64_C(1000000)
-#define COST_BYTES  512 /* of text that an agent chose */
-#define ESCAPED_LEN 6   /* \u0000 */
+#define COST_BYTES  512         /* of text that an agent chose */
+#define ESCAPED_LEN ((size_t)6) /* \u0000 */
 
 const struct quota_limit quota_limits[NR_QUOTA_KINDS] = {
     [QUOTA_CONNECTION] = { 16384, 5 },
@@ -172,7 +172,7 @@ static bool tell(struct quota *quota, struct quota_agent *agent, uint64_t wall_u
     uint32_t *counter;
 
     *out = (struct record) { .wall_us = wall_us,
-                             .detail = "too many to be told one by one: counted" };
+                             .detail = "counted only: too many for a record each" };
     counter = most(agent, out);
     if (counter == NULL)
         return false;

@@ -111,7 +111,8 @@ def connect(args, first):
     if args.ttl:
         s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, args.ttl)
     if args.source:
-        s.setsockopt(socket.IPPROTO_IPV6, 78, 1)  # IPV6_FREEBIND
+        if family == socket.AF_INET6:
+            s.setsockopt(socket.IPPROTO_IPV6, 78, 1)  # IPV6_FREEBIND
         s.bind((args.source, 0))
     if args.sport:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -205,7 +206,7 @@ def main():
     parser.add_argument("--tfo", action="store_true")
     parser.add_argument("--mptcp", action="store_true")
     parser.add_argument("--ttl", type=int)
-    parser.add_argument("--source", help="IPv6 address, need not be ours")
+    parser.add_argument("--source", help="an IPv6 one need not be ours")
     parser.add_argument("--sport", type=int, help="the client's port")
     parser.add_argument("--wait", type=float, default=4)
     args = parser.parse_args()

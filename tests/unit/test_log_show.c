@@ -88,6 +88,13 @@ static void rows_say_when_who_what_and_why(void **state)
     record.dst = record.agent = "";
     record.detail = "fwd 0.1.0";
     assert_row(100, &record, "11-23 15:00:00 -                 start   fwd 0.1.0");
+    record = make("dns", "deny", "name-not-allowed", "", -1);
+    record.dst = "";
+    record.detail = "counted only: too many for a record each";
+    record.count = 17951;
+    assert_row(100, &record,
+               "11-23 15:00:00 claude    deny    dns     counted only: too many for a rec... "
+               "name-not-allowed x17951");
 }
 
 static void rows_fit_the_width_and_hold_no_foreign_byte(void **state)

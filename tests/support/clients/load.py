@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""load.py LOG ADDRESS NAME DENIED: connections without pause until killed, to ADDRESS port 443.
+"""load.py LOG ADDRESS NAME DENIED [SOURCE]: connections without pause until killed, to ADDRESS port 443.
 
 One thread sends ClientHellos for NAME and waits for the ServerHello, one for DENIED, which must not get any.
 LOG gets a JSON line for each: when it ended (CLOCK_MONOTONIC), "name" or "denied", outcome, milliseconds.
@@ -28,7 +28,8 @@ def attempt(address, name):
 
 
 def main():
-    log, address, name, denied = sys.argv[1:]
+    log, address, name, denied = sys.argv[1:5]
+    Args.source = sys.argv[5] if len(sys.argv) > 5 else None
     out = open(log, "a", buffering=1, encoding="ascii")
 
     def loop(kind, what):
