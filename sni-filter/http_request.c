@@ -190,6 +190,16 @@ static bool read_host(struct reading *r, struct span value)
     return take_name(r, value);
 }
 
+/* What follows an Upgrade would be in another protocol. Says what to do instead. */
+static bool refuse_upgrade(struct reading *r, struct span value)
+{
+    if (http_is(value, "websocket"))
+        return bad(r, "Upgrade: a WebSocket in plain text cannot be read, use TLS (wss:)");
+    if (http_is(value, "h2c"))
+        return bad(r, "Upgrade: HTTP/2 in plain text cannot be read, use HTTP/1.1 or TLS");
+    return bad(r, "Upgrade: what follows in another protocol cannot be read");
+}
+
 static bool read_field(struct reading *r, struct span line)
 {
     struct http_field field;
@@ -204,7 +214,7 @@ static bool read_field(struct reading *r, struct span line)
     case HTTP_TRANSFER_ENCODING:
         return read_encoding(r, field.value);
     case HTTP_UPGRADE:
-        return bad(r, "Upgrade: what follows in another protocol cannot be read");
+        return refuse_upgrade(r, field.value);
     case HTTP_EXPECT:
         return http_is(field.value, "100-continue") ||
                bad(r, "its Expect field is not \"100-continue\"");

@@ -19,6 +19,7 @@ declare -A GROUPS_=(
         nginx-light unbound dnsmasq-base openssh-server openssl
         curl wget openssh-client nodejs default-jdk-headless python3 python3-jsonschema dnsutils iputils-ping
         netcat-openbsd tcpdump tshark ngtcp2-client ngtcp2-server python3-cryptography
+        postgresql python3-grpcio python3-websockets
         qemu-system-x86 busybox-static virtiofsd"
 )
 

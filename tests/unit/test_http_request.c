@@ -193,6 +193,12 @@ static void what_is_wrong_is_said(void **state)
         { GET HOST HOST, "it has two Host fields" },
         { "GET http://b.test/ HTTP/1.1\r\n" HOST,
           "its target and its Host field name different hosts" },
+        { GET HOST "Upgrade: WebSocket\r\n",
+          "Upgrade: a WebSocket in plain text cannot be read, use TLS (wss:)" },
+        { GET HOST "Upgrade: h2c\r\n",
+          "Upgrade: HTTP/2 in plain text cannot be read, use HTTP/1.1 or TLS" },
+        { GET HOST "Upgrade: h2c, websocket\r\n",
+          "Upgrade: what follows in another protocol cannot be read" },
     };
 
     (void)state;
