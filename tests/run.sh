@@ -7,7 +7,8 @@
 #
 # Every end-to-end script runs twice: with the gateway, and (beside it, but for those with Docker) with plain
 # forwarding in the gateway's place, where its capture check has to find what the gateway kept back (status 42).
-# With "all" the stock kernel's machines, which are slow but not in a hurry, run beside what is not timed.
+# With "all" the stock kernel's machines, which are slow but not in a hurry, run beside what is not timed, and the
+# scripts with Docker two at a time.
 # A skipped test has to stand in tests/skips.allowed. Last line: "N passed, N failed".
 # SECONDS_MAX: time for one script (300).
 
@@ -15,7 +16,8 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export BUILD=${BUILD:-build}
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/secctl-run.XXXXXX") || exit 1
-CHILD='' COUNTER='' VM='' IS_DOCKER_READY=''
+CHILD='' COUNTER='' VM='' LANE=''
+IS_DOCKER_READY=${IS_DOCKER_READY:-}
 trap 'rm -rf "$WORK"' EXIT
 trap interrupted INT TERM HUP
 PASSED=0 FAILED=0 SKIPPED=0
@@ -24,8 +26,8 @@ export COUNT_FILE=$WORK/units DECLARED=$WORK/declared
 interrupted() {
     local pid
 
-    for pid in $CHILD $COUNTER $VM; do kill -TERM "$pid" 2>/dev/null; done
-    for pid in $CHILD $COUNTER $VM; do wait "$pid"; done
+    for pid in $CHILD $COUNTER $VM $LANE; do kill -TERM "$pid" 2>/dev/null; done
+    for pid in $CHILD $COUNTER $VM $LANE; do wait "$pid"; done
     exit 130
 }
 
@@ -190,10 +192,33 @@ docker_prepare() {
 }
 
 run_docker() {
-    [ $# -gt 0 ] || set -- tests/docker/[0-9]*.sh
     [ -n "$IS_DOCKER_READY" ] || docker_prepare
     named docker "$@"
     IS_BESIDE=no SECONDS_MAX=${SECONDS_MAX:-600} run_twice "${SCRIPTS[@]}"
+}
+
+# run_docker_lanes - every second script beside the others: mostly they wait
+run_docker_lanes() {
+    local -a lanes=('' '') set
+    local i passed failed
+
+    set=(tests/docker/[0-9]*.sh)
+    for i in "${!set[@]}"; do lanes[i % 2]+=" ${set[i]}"; done
+    # shellcheck disable=SC2086 # paths of ours
+    IS_DOCKER_READY=yes "$0" docker ${lanes[1]} >"$WORK/lane" 2>&1 &
+    LANE=$!
+    # shellcheck disable=SC2086
+    run_docker ${lanes[0]}
+    wait "$LANE"
+    LANE=
+    grep -Ev '^(skipped|failed): |^[0-9]+ passed, ' "$WORK/lane"
+    sed -n 's/^skipped: //p' "$WORK/lane" >>"$WORK/skips"
+    sed -n 's/^failed: //p' "$WORK/lane" >>"$WORK/failures"
+    if read -r passed _ failed _ < <(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$WORK/lane"); then
+        PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed))
+    else
+        failed "tests/run.sh docker${lanes[1]}: it ended early"
+    fi
 }
 
 run_scripts() { # FOLDER [SCRIPT...]
@@ -262,14 +287,21 @@ main() {
         NICE=10 docker_prepare
         vm_end
         run_e2e
-        run_docker
+        run_docker_lanes
         run_bench
         ;;
     unit) run_units unit ;;
     style) run_style ;;
     cli) run_scripts cli "$@" ;;
     e2e) run_e2e "$@" ;;
-    docker) run_docker "$@" ;;
+    docker)
+        if [ $# -gt 0 ]; then
+            run_docker "$@"
+        else
+            docker_prepare
+            run_docker_lanes
+        fi
+        ;;
     vm)
         vm_start "$@"
         vm_end
@@ -280,8 +312,8 @@ main() {
         exit 2
         ;;
     esac
-    [ ! -e "$WORK/skips" ] || sort -u "$WORK/skips" | sed 's/^/skipped: /'
-    [ ! -e "$WORK/failures" ] || sed 's/^/failed: /' "$WORK/failures"
+    [ ! -s "$WORK/skips" ] || sort -u "$WORK/skips" | sed 's/^/skipped: /'
+    [ ! -s "$WORK/failures" ] || sed 's/^/failed: /' "$WORK/failures"
     [ "$((PASSED + FAILED))" -gt 0 ] || FAILED=1 # nothing ran: that proves nothing
     echo "$PASSED passed, $FAILED failed"
     [ "$FAILED" -eq 0 ]
