@@ -16,6 +16,13 @@
 #define ENV_FILE_MAX (1u << 20)
 #define WHY_MAX      300
 
+#define PIDS_LEAST   32
+#define PIDS_MOST    4194304 /* the kernel's PID_MAX_LIMIT */
+#define MEMORY_LEAST (16ul << 20)
+#define MEMORY_MOST  (1ul << 50)
+#define CPUS_LEAST   10000000 /* the engine's, in billionths */
+#define CPUS_MOST    8192
+
 /* What a value is read with. */
 struct context {
     const char *base, *user_home;
@@ -116,6 +123,60 @@ static bool read_image(const struct context *context, const char *value, void *f
     return true;
 }
 
+/* What the agent may use. 0: no limit. */
+static bool read_pids(const struct context *context, const char *value, void *field)
+{
+    unsigned long number;
+
+    if (!token_number((struct token) { value, strlen(value) }, PIDS_MOST, &number) ||
+        (number > 0 && number < PIDS_LEAST))
+        return reject(context, "is no number of processes, expected 32 to 4194304, or 0 for no "
+                               "limit");
+    *(int64_t *)field = (int64_t)number;
+    return true;
+}
+
+static bool read_memory(const struct context *context, const char *value, void *field)
+{
+    static const char units[] = "kmg";
+    size_t len = strlen(value);
+    const char *unit = len ? strchr(units, value[len - 1] | 0x20) : NULL;
+    unsigned shift = unit ? (unsigned)(unit - units + 1) * 10 : 0;
+    unsigned long number;
+
+    if (!token_number((struct token) { value, len - (unit != NULL) }, MEMORY_MOST >> shift,
+                      &number) ||
+        (number > 0 && number << shift < MEMORY_LEAST))
+        return reject(context,
+                      "is no size of memory, expected one such as 8g or 512m, at least "
+                      "16m, or 0 for no limit");
+    *(int64_t *)field = (int64_t)(number << shift);
+    return true;
+}
+
+/* Whole ones and up to three decimals, kept in billionths. */
+static bool read_cpus(const struct context *context, const char *value, void *field)
+{
+    const char *point = strchr(value, '.');
+    size_t whole_len = point ? (size_t)(point - value) : strlen(value);
+    size_t part_len = point ? strlen(point + 1) : 0;
+    unsigned long whole, part = 0;
+    int64_t billionths;
+
+    if (!token_number((struct token) { value, whole_len }, CPUS_MOST, &whole) || part_len > 3 ||
+        (point && !token_number((struct token) { point + 1, part_len }, 999, &part)))
+        return reject(context,
+                      "is no number of CPUs, expected one such as 2 or 1.5, or 0 for no "
+                      "limit");
+    for (size_t i = part_len; i < 3; i++)
+        part *= 10;
+    billionths = (int64_t)whole * 1000000000 + (int64_t)part * 1000000;
+    if (billionths && billionths < CPUS_LEAST)
+        return reject(context, "is too small a part of a CPU, expected at least 0.01");
+    *(int64_t *)field = billionths;
+    return true;
+}
+
 static const struct key {
     const char *name;
     size_t offset;
@@ -135,6 +196,9 @@ static const struct key {
       "claude-secure-gateway:latest" },
     { "AGENT_IMAGE", offsetof(struct settings, agent_image), read_image,
       "claude-secure-claude:latest" },
+    { "AGENT_PIDS", offsetof(struct settings, agent_pids), read_pids, "4096" },
+    { "AGENT_MEMORY", offsetof(struct settings, agent_memory), read_memory, "0" },
+    { "AGENT_CPUS", offsetof(struct settings, agent_nano_cpus), read_cpus, "0" },
 };
 
 /* Of compose.yaml, which reads the same file. */

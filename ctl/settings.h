@@ -33,6 +33,9 @@ struct settings {
     struct prefix tunnel_subnet;   /* TUNNEL_SUBNET: another; 10.213.77.0/24 */
     char gateway_image[SETTINGS_IMAGE_MAX]; /* GATEWAY_IMAGE; claude-secure-gateway:latest */
     char agent_image[SETTINGS_IMAGE_MAX];   /* AGENT_IMAGE; claude-secure-claude:latest */
+    int64_t agent_pids;                     /* AGENT_PIDS: processes and threads; 4096 */
+    int64_t agent_memory;    /* AGENT_MEMORY: bytes; 0, as in the next: no limit */
+    int64_t agent_nano_cpus; /* AGENT_CPUS: billionths of a CPU; 0 */
 
     char warnings[SETTINGS_WARNINGS_MAX]; /* lines, each with its newline; what was passed over
                                            */

@@ -326,6 +326,20 @@ static void put_agent_mounts(struct json_make *make, cJSON *body, cJSON *host,
     }
 }
 
+static void put_limits(struct json_make *make, cJSON *host, const struct settings *settings)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } limits[] = { { "PidsLimit", settings->agent_pids },
+                   { "Memory", settings->agent_memory },
+                   { "NanoCpus", settings->agent_nano_cpus } };
+
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++)
+        if (limits[i].value)
+            json_put_integer(make, host, limits[i].name, limits[i].value);
+}
+
 cJSON *stack_agent(const struct stack_agent_spec *want, struct err *err)
 {
     struct json_make make = { .is_failed = false };
@@ -354,6 +368,7 @@ cJSON *stack_agent(const struct stack_agent_spec *want, struct err *err)
         json_put_integer(&make, size, NULL, want->columns);
     }
     put_security(&make, host, false, want->seccomp);
+    put_limits(&make, host, want->settings);
     put_agent_mounts(&make, body, host, want->mounts);
     labels = put_labels(&make, body, "claude", want->n, want->owner);
     json_put(&make, labels, LABEL_AGENT, want->agent);

@@ -81,6 +81,29 @@ if ! is_plain; then
     note "$(grep ' ms ' <<<"$OUT")"
 fi
 
+# --- an agent that takes what it can get
+BOMB='import os
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass'
+AGENT_PIDS=200 AGENT_CPUS=0.2 secctl run --name bomb -- python3 -c "$BOMB" >"$T/bomb" 2>&1 </dev/null &
+PIDS+=($!)
+nr_processes() { docker stats --no-stream --format '{{.PIDs}}' "$(agent_container bomb)"; }
+at_its_limit() { [ "$(nr_processes)" = 200 ]; }
+check 'a fork bomb comes to its limit' retry 60 at_its_limit
+check_has 'another agent works' 'served-name: www.allowed.test' web https://www.allowed.test/
+check_denied 'and is refused' 'agent=claude event=dns name=denied.test' web https://denied.test/
+check 'a new one can be run' run -- true
+check_has 'status finds all as asked' bomb secctl status
+docker kill "$(agent_container bomb)" >/dev/null
+memory_bomb() {
+    AGENT_MEMORY=64m run -- python3 -c 'print(len(b"x" * (1 << 29)))'
+    [ $? -eq 137 ]
+}
+check 'too much memory ends the agent that takes it' memory_bomb
+
 # --- the same containers for everybody
 check_has 'docker compose sees the same containers' claude-secure-link-2 docker compose -p claude-secure ps
 check_has 'status names both agents' second secctl status

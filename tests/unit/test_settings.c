@@ -90,6 +90,32 @@ static void unknown_keys_are_passed_over_with_a_warning(void **state)
     assert_string_equal(settings.warnings, "");
 }
 
+static void limits_have_units_and_defaults(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t pids, memory, nano_cpus;
+    } cases[] = {
+        { "", 4096, 0, 0 },
+        { "AGENT_PIDS=\nAGENT_MEMORY=\nAGENT_CPUS=\n", 4096, 0, 0 },
+        { "AGENT_PIDS=0\nAGENT_MEMORY=0\nAGENT_CPUS=0\n", 0, 0, 0 },
+        { "AGENT_PIDS=32\nAGENT_MEMORY=16m\nAGENT_CPUS=0.01\n", 32, 16 << 20, 10000000 },
+        { "AGENT_PIDS=4194304\nAGENT_MEMORY=8G\nAGENT_CPUS=2\n", 4194304, 8ll << 30,
+          2000000000 },
+        { "AGENT_MEMORY=16777216\nAGENT_CPUS=1.25\n", 4096, 16 << 20, 1250000000 },
+        { "AGENT_MEMORY=1048576g\nAGENT_CPUS=8192.999\n", 4096, 1ll << 50, 8192999000000 },
+        { "AGENT_MEMORY=16384k\nAGENT_CPUS=0.5\n", 4096, 16 << 20, 500000000 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_true(parse(cases[i].text));
+        assert_int_equal(settings.agent_pids, cases[i].pids);
+        assert_int_equal(settings.agent_memory, cases[i].memory);
+        assert_int_equal(settings.agent_nano_cpus, cases[i].nano_cpus);
+    }
+}
+
 static void bad_values_are_refused_with_their_place(void **state)
 {
     static const struct {
@@ -128,6 +154,32 @@ static void bad_values_are_refused_with_their_place(void **state)
         { "GATEWAY_IMAGE=-x",
           "/h/.env:1:15: GATEWAY_IMAGE \"-x\" is no image, expected one such "
           "as name:tag or registry.example/name:tag" },
+        { "AGENT_PIDS=31",
+          "/h/.env:1:12: AGENT_PIDS \"31\" is no number of processes, expected "
+          "32 to 4194304, or 0 for no limit" },
+        { "AGENT_PIDS=4194305", "/h/.env:1:12: AGENT_PIDS \"4194305\" is no number of "
+                                "processes, expected 32 to 4194304, or 0 for no limit" },
+        { "AGENT_MEMORY=15m",
+          "/h/.env:1:14: AGENT_MEMORY \"15m\" is no size of memory, expected one such as 8g or "
+          "512m, at least 16m, or 0 for no limit" },
+        { "AGENT_MEMORY=g",
+          "/h/.env:1:14: AGENT_MEMORY \"g\" is no size of memory, expected one such as 8g or "
+          "512m, at least 16m, or 0 for no limit" },
+        { "AGENT_MEMORY=1048577g",
+          "/h/.env:1:14: AGENT_MEMORY \"1048577g\" is no size of memory, expected one such as "
+          "8g or 512m, at least 16m, or 0 for no limit" },
+        { "AGENT_CPUS=1.5.1",
+          "/h/.env:1:12: AGENT_CPUS \"1.5.1\" is no number of CPUs, expected "
+          "one such as 2 or 1.5, or 0 for no limit" },
+        { "AGENT_CPUS=.5", "/h/.env:1:12: AGENT_CPUS \".5\" is no number of CPUs, expected one "
+                           "such as 2 or 1.5, or 0 for no limit" },
+        { "AGENT_CPUS=1.", "/h/.env:1:12: AGENT_CPUS \"1.\" is no number of CPUs, expected one "
+                           "such as 2 or 1.5, or 0 for no limit" },
+        { "AGENT_CPUS=1.0005", "/h/.env:1:12: AGENT_CPUS \"1.0005\" is no number of CPUs, "
+                               "expected one such as 2 or 1.5, or 0 for no limit" },
+        { "AGENT_CPUS=0.009",
+          "/h/.env:1:12: AGENT_CPUS \"0.009\" is too small a part of a CPU, "
+          "expected at least 0.01" },
     };
 
     (void)state;
@@ -199,6 +251,7 @@ int main(void)
         cmocka_unit_test(paths_start_at_the_files_folder_or_at_home),
         cmocka_unit_test(the_environment_wins_even_with_nothing),
         cmocka_unit_test(unknown_keys_are_passed_over_with_a_warning),
+        cmocka_unit_test(limits_have_units_and_defaults),
         cmocka_unit_test(bad_values_are_refused_with_their_place),
         cmocka_unit_test(values_that_are_too_long_are_refused),
         cmocka_unit_test(errors_of_the_environment_name_it),

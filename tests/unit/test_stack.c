@@ -36,6 +36,18 @@ static void assert_part(const cJSON *document, const char *path, const char *exp
     cJSON_free(text);
 }
 
+/* A number in the host's part, -1: there is none. */
+static void assert_limit(const cJSON *body, const char *name, int64_t expected)
+{
+    const cJSON *host;
+    int64_t found;
+    struct err err;
+
+    assert_true(json_object(body, "HostConfig", &host, &err));
+    assert_true(json_integer_or(host, name, -1, &found, &err));
+    assert_int_equal(found, expected);
+}
+
 static void the_internal_network_has_no_way_out_and_no_host_on_it(void **state)
 {
     struct err err;
@@ -173,6 +185,7 @@ static void link_and_agent_of_a_slot_belong_together(void **state)
                                      .rows = 30,
                                      .columns = 100,
                                      .user = "1000:1000" };
+    struct settings limited = settings;
     struct err err;
     cJSON *link, *agent;
     const char *text;
@@ -203,7 +216,19 @@ static void link_and_agent_of_a_slot_belong_together(void **state)
     assert_part(agent, "HostConfig/SecurityOpt", "[\"no-new-privileges\",\"seccomp={}\"]");
     assert_part(agent, "HostConfig/ConsoleSize", "[30,100]");
     assert_null(cJSON_GetObjectItem(cJSON_GetObjectItem(agent, "HostConfig"), "CapAdd"));
+    assert_limit(agent, "PidsLimit", 4096);
+    assert_limit(agent, "Memory", -1);
+    assert_limit(agent, "NanoCpus", -1);
     cJSON_Delete(link);
+    cJSON_Delete(agent);
+    limited.agent_pids = 0;
+    limited.agent_memory = 8ll << 30;
+    limited.agent_nano_cpus = 1500000000;
+    want.settings = &limited;
+    agent = stack_agent(&want, &err);
+    assert_limit(agent, "PidsLimit", -1);
+    assert_limit(agent, "Memory", 8589934592);
+    assert_limit(agent, "NanoCpus", 1500000000);
     cJSON_Delete(agent);
 }
 
