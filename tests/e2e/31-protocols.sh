@@ -6,7 +6,7 @@
 # shellcheck disable=SC2317 # functions that check calls
 
 . "$(dirname "$0")/../support/e2e.sh"
-. "$SUPPORT/services.sh"
+. "$(dirname "$0")/../support/services.sh"
 CLIENTS=$SUPPORT/clients
 
 e2e_begin
@@ -70,11 +70,11 @@ ADDRESS='event=connect reason=address-not-bound dst=203.0.113.66'
 
 # --- what takes its time, meanwhile: server-sent events, with silence between them
 
-declare -A events=([py-tls]='/usr/bin/python3 events.py https' [py-http]='/usr/bin/python3 events.py http'
+declare -A followers=([py-tls]='/usr/bin/python3 events.py https' [py-http]='/usr/bin/python3 events.py http'
     [js-tls]='node events.js https' [js-http]='node events.js http')
-for key in "${!events[@]}"; do
+for key in "${!followers[@]}"; do
     (
-        read -r program script scheme <<<"${events[$key]}"
+        read -r program script scheme <<<"${followers[$key]}"
         bare "$program" "$CLIENTS/$script" "$scheme://events.test/" >"$T/events.$key" 2>&1
     ) &
     PIDS+=($!)
@@ -227,11 +227,11 @@ check_log 'the log says what Java offered' event=http verdict=deny reason=http-m
 # --- server-sent events
 
 wait ${event_pids[@]+"${event_pids[@]}"}
-for key in "${!events[@]}"; do
+for key in "${!followers[@]}"; do
     OUT=$(cat "$T/events.$key")
     read -r count _ ms late <<<"$OUT"
     test "$count" = 30 -a "${ms:-0}" -ge 5000 -a "${late:-9999}" -le 1000
-    result $? "30 events come, each when it is sent: ${events[$key]}"
+    result $? "30 events come, each when it is sent: ${followers[$key]}"
     note "$OUT"
 done
 

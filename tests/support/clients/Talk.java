@@ -17,11 +17,16 @@ import java.util.concurrent.TimeUnit;
 public class Talk {
     static class Echo implements WebSocket.Listener {
         final CompletableFuture<Integer> done = new CompletableFuture<>();
+        CompletableFuture<WebSocket> sent = CompletableFuture.completedFuture(null);
         int count;
+
+        synchronized void send(WebSocket socket, String text) { // one at a time, or it throws
+            sent = sent.thenCompose(before -> socket.sendText(text, true));
+        }
 
         public CompletionStage<?> onText(WebSocket socket, CharSequence text, boolean isLast) {
             if (++count < 20)
-                socket.sendText("frame " + count, true);
+                send(socket, "frame " + count);
             else
                 done.complete(count);
             socket.request(1);
@@ -37,7 +42,7 @@ public class Talk {
         if (url.startsWith("ws")) {
             Echo echo = new Echo();
             WebSocket socket = client.newWebSocketBuilder().buildAsync(URI.create(url), echo).join();
-            socket.sendText("frame 0", true);
+            echo.send(socket, "frame 0");
             int count = echo.done.get(10, TimeUnit.SECONDS);
             socket.abort();
             return count + " frames";
