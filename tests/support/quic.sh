@@ -3,6 +3,9 @@
 #
 # QUIC clients and servers (ngtcp2's), packets made by hand (rawquic.py), and a UDP server that echoes.
 
+# the programs; a script may set others
+SERVER=(gtlsserver) CLIENT=(gtlsclient)
+
 # quicd_up ADDRESS [OPTION...] - HTTP/3 on port 443; $T/www is served
 quicd_up() {
     local address=$1
@@ -10,7 +13,7 @@ quicd_up() {
     shift
     mkdir -p "$T/www"
     echo 'served by QUIC' >"$T/www/quic"
-    spawn "$NS_OUT" gtlsserver -q "$@" -d "$T/www" "$address" 443 "$T/server.key" "$T/server.crt" >>"$T/quicd.log" 2>&1
+    spawn "$NS_OUT" "${SERVER[@]}" -q "$@" -d "$T/www" "$address" 443 "$T/server.key" "$T/server.crt" >>"$T/quicd.log" 2>&1
     retry 10 udp_listens "$address" 443
 }
 
@@ -28,7 +31,7 @@ quic_get() {
     shift
     rm -f "$T/got/quic"
     mkdir -p "$T/got"
-    in_in timeout 20 gtlsclient -q --exit-on-all-streams-close --download="$T/got" "$@" "$name" 443 "https://$name/quic" &&
+    in_in timeout "${QUIC_SECONDS:-20}" "${CLIENT[@]}" -q --exit-on-all-streams-close --download="$T/got" "$@" "$name" 443 "https://$name/quic" &&
         cat "$T/got/quic"
 }
 
