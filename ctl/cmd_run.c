@@ -10,6 +10,7 @@
 #include "common/conf.h"
 #include "common/file.h"
 #include "ctl/agent_env.h"
+#include "ctl/agent_home.h"
 #include "ctl/escape.h"
 #include "ctl/json_get.h"
 #include "ctl/on_stack.h"
@@ -83,7 +84,7 @@ static char *read_seccomp(const struct stack *stack, struct err *err)
     return file_read(path, SECCOMP_MAX, &len, err);
 }
 
-/* The agent's own image has the folders of the volumes, with their owner. */
+/* The agent's own image has its user, and the folders of the volumes with their owner. */
 static bool is_own(const struct stack *stack, const struct stack_agent_spec *spec)
 {
     return strcmp(spec->image, stack->settings->agent_image) == 0;
@@ -98,7 +99,9 @@ static bool create(struct stack *stack, struct stack_run *run,
     if (!is_own(stack, spec) && !volumes_look(stack->engine, mounts, err))
         return false;
     if (stack_create(stack, name, stack_agent(spec, err), run->agent_id, err))
-        return is_own(stack, spec) || volumes_give(stack->engine, run->agent_id, mounts, err);
+        return is_own(stack, spec) ||
+               (volumes_give(stack->engine, run->agent_id, mounts, err) &&
+                agent_home_give(stack->engine, run->agent_id, err));
     if (err->code != ENOENT || !strstr(err->text, "No such image"))
         return false;
     if (is_own(stack, spec))

@@ -98,6 +98,18 @@ other_image() {
 check_has 'another image works in the workspace' $'/workspace\n/workspace 1000:1000 755\n/home/claude/.claude 1000:1000 700\n1000' other_image
 docker run --rm -v claude-secure-workspace:/w debian:bookworm-slim chown 7:7 /w
 check_has 'a workspace that was there keeps its owner' '/workspace 7:7 755' other_image
+# shellcheck disable=SC2016 # the agent's shell
+at_home() {
+    run --image "$1" "${@:2}" -- sh -c 'echo "home $HOME, $(id -un)"; cd && echo it >.rc && cat .rc && stat -c "%u %a" .'
+}
+check_has 'it has a home of its own to write in, and a name' $'home /home/claude, claude\nit\n1000 755' at_home debian:bookworm-slim
+check_has 'or the one that it is given' $'home /tmp, claude\nit' at_home debian:bookworm-slim -e HOME=/tmp
+mkdir -p "$T/bare/bin" && cp /bin/busybox "$T/bare/bin" && ln -s busybox "$T/bare/bin/sh"
+for applet in cat id stat; do ln -s busybox "$T/bare/bin/$applet"; done
+tar -C "$T/bare" -cf - bin | docker import - bare.test >/dev/null
+check_has 'so has one that knows no user at all' $'home /home/claude, claude\nit\n1000 755' at_home bare.test
+docker build -q --network none -t known.test - <<<$'FROM debian:bookworm-slim\nRUN useradd --uid 1000 --create-home own' >/dev/null 2>&1
+check_has 'one that knows user 1000 keeps its home' $'home /home/own, own\nit\n1000 ' at_home known.test
 docker volume rm claude-secure-workspace claude-secure-config >/dev/null
 
 check 'stop ends it all' secctl stop

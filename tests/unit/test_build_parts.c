@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "ctl/agent_env.h"
+#include "ctl/agent_home.h"
 #include "ctl/build_log.h"
 #include "ctl/options.h"
 #include "ctl/tar_build.h"
 #include "tests/support/cm.h"
+#include "tests/support/exact.h"
 
 static const char progress[] =
     "{\"stream\":\"Step 1/2 : FROM x\\n\"}\r\n"
@@ -205,6 +207,36 @@ static void an_agent_gets_its_keys_and_what_was_asked_for(void **state)
     agent_env_clear(&env);
 }
 
+static void a_user_is_found_in_a_passwd_file(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_there;
+    } cases[] = {
+        { "", false },
+        { "\n\n", false },
+        { "root:x:0:0:root:/root:/bin/bash\nclaude:x:1000:1000::/home/claude:/bin/sh\n", true },
+        { "node:x:1000:1000::/home/node:/bin/sh", true },
+        { "a::1000:", true },
+        { "a::1000", false },
+        { "a:1000:7:1000::/:/bin/sh\n", false },
+        { "a:x:10000:0::/:\nb:x:100:1000::/:\nc:x:-1000:0::/:\nd:x: 1000:0::/:\n", false },
+        { "a:x:\n1000:0::/:\n", false },
+        { "a:x:4294968296:0::/:\n", false },
+        { "a:x:01000:0::/:\n", true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        size_t len = strlen(cases[i].text);
+        uint8_t *text = exact(cases[i].text, len);
+
+        if (passwd_has_uid((const char *)text, len, 1000) != cases[i].is_there)
+            fail_msg("%s", cases[i].text);
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +246,7 @@ int main(void)
         cmocka_unit_test(a_digest_is_that_of_sha256sum),
         cmocka_unit_test(an_archive_is_the_same_for_the_same_files),
         cmocka_unit_test(options_end_at_the_first_word),
+        cmocka_unit_test(a_user_is_found_in_a_passwd_file),
         cmocka_unit_test(an_agent_gets_its_keys_and_what_was_asked_for),
     };
 
