@@ -36,7 +36,7 @@ gw_start || exit 1
 # bare COMMAND... - without the settings of this machine, but with the test's CA
 bare() {
     in_in timeout 60 env -i PATH="$PATH" HOME="$T" LC_ALL=C SSL_CERT_FILE="$T/ca.crt" CURL_CA_BUNDLE="$T/ca.crt" \
-        NODE_EXTRA_CA_CERTS="$T/ca.crt" PIP_CERT="$T/ca.crt" PIP_DISABLE_PIP_VERSION_CHECK=1 NO_UPDATE_NOTIFIER=1 \
+        NODE_EXTRA_CA_CERTS="$T/ca.crt" PIP_CERT="$T/ca.crt" PIP_DISABLE_PIP_VERSION_CHECK=1 npm_config_update_notifier=false \
         GRPC_DEFAULT_SSL_ROOTS_FILE_PATH="$T/ca.crt" "$@"
 }
 # denied_says SENTENCE TEXT "KEY=VALUE..." COMMAND... - as check_denied, and TEXT is in what COMMAND prints
@@ -215,14 +215,42 @@ java_says() { # URL TEXT... - in its line
 keytool -importcert -noprompt -alias ca -file "$T/ca.crt" -keystore "$T/trust.p12" -storepass secret >"$T/keytool.log" 2>&1
 log_mark
 OUT=$(bare java "-Djavax.net.ssl.trustStore=$T/trust.p12" -Djavax.net.ssl.trustStorePassword=secret "$CLIENTS/Talk.java" \
-    https://packages.test/ http://packages.test/ wss://live.test/ ws://live.test/ https://denied.test/ https://203.0.113.66/ 2>&1)
+    https://packages.test/ http://packages.test/ wss://live.test/ ws://live.test/ https://denied.test/ https://203.0.113.66/ HTTP_1_1 \
+    'http://packages.test/?1' 2>&1)
 java_says https://packages.test/ "HTTP_2 200 $TEST_PACKAGE"
 java_says wss://live.test/ '20 frames'
 java_says http://packages.test/ '403 This request was refused by the network policy' 'use HTTP/1.1 or TLS'
+java_says 'http://packages.test/?1' "HTTP_1_1 200 $TEST_PACKAGE"
 java_says ws://live.test/ 'status code 403'
 java_says https://denied.test/ ConnectException
 java_says https://203.0.113.66/ ConnectException
 check_log 'the log says what Java offered' event=http verdict=deny reason=http-malformed dst="$PACKAGES" 'detail~HTTP/2 in plain text'
+
+# --- a name whose IPv6 address does not answer: node tries the next one soon, Java begins with IPv4, python waits for its
+# own timeout of 5 s
+
+in_out nft -f - <<END
+table inet hole {
+    chain intake {
+        type filter hook input priority 0
+        ip6 daddr $PACKAGES6 drop
+    }
+}
+END
+bare /usr/bin/python3 "$CLIENTS/fetch.py" https://packages.test/ >"$T/hole.python" 2>&1 &
+hole=$!
+bare node "$CLIENTS/fetch.js" https://packages.test/ >"$T/hole.node" 2>&1
+bare java "$CLIENTS/Fetch.java" "$T/ca.crt" https://packages.test/ >"$T/hole.java" 2>&1
+wait "$hole"
+for name in node java python; do
+    OUT=$(cat "$T/hole.$name")
+    ms=$(sed -n 's/.* \([0-9]*\) ms .*'"$TEST_PACKAGE"'.*/\1/p' <<<"$OUT")
+    case $name in python) from=4900 to=9000 ;; *) from=0 to=4000 ;; esac
+    test "${ms:-99999}" -ge "$from" -a "${ms:-99999}" -le "$to"
+    result $? "$name gets there though IPv6 does not"
+    note "$OUT"
+done
+in_out nft delete table inet hole
 
 # --- server-sent events
 

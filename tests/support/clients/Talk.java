@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // java -Djavax.net.ssl.trustStore=... Talk.java URL...: java.net.http's client as it is by default; one line for each
-// URL: its answer's HTTP version, status and first line, or how many frames came back by WebSocket (ws:, wss:);
+// URL, behind HTTP_1_1 without an offer of HTTP/2: its answer's HTTP version, status and first line, or how many frames came back by WebSocket (ws:, wss:);
 // or the exception and its cause; and the milliseconds.
 
 import java.net.URI;
@@ -55,6 +55,10 @@ public class Talk {
     public static void main(String[] args) {
         HttpClient client = HttpClient.newHttpClient();
         for (String url : args) {
+            if (url.equals("HTTP_1_1")) {
+                client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+                continue;
+            }
             long begin = System.nanoTime();
             String result;
             try {
