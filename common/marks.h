@@ -45,6 +45,8 @@
 #define VERDICT_RESET                                                                          \
     0xc0000000u /* TCP: both ends are reset, connection becomes CT_REVOKED                     \
                  */
+/* the same, but the client is not reset: it is told why (tcp_alert_send()) */
+#define VERDICT_RESET_SERVER (VERDICT_RESET | 1u)
 #define VERDICT_ICMP                                                                           \
     0xd0000000u /* not TCP: administratively prohibited (RFC 1812 §5.2.7.1)                   \
                  */
@@ -75,7 +77,7 @@
 
 /* Packet mark of DNS answers that leave through the transparent socket: not tracked. */
 #define MARK_DNS_ANSWER 0xe0000053u
-/* Of the page that says why a request was refused: the same. */
-#define MARK_HTTP_PAGE 0xe0000050u
+/* Of what tells a client why it is refused, a page or an alert: the same. */
+#define MARK_TOLD 0xe0000050u
 
 #endif

@@ -334,6 +334,11 @@ static void add_commit(struct ruleset *rs)
     rule_accept(rule);
     ruleset_add_http_commit(rs);
     rule = ruleset_rule(rs, CHAIN_COMMIT);
+    rule_mark(rule, UINT32_MAX, NFT_CMP_EQ, VERDICT_RESET_SERVER);
+    rule_l4proto(rule, NFT_CMP_EQ, IPPROTO_TCP);
+    rule_set_ct_mark(rule, CT_REVOKED);
+    rule_drop(rule);
+    rule = ruleset_rule(rs, CHAIN_COMMIT);
     rule_mark(rule, MARK_STATE_MASK, NFT_CMP_EQ, VERDICT_RESET);
     rule_l4proto(rule, NFT_CMP_EQ, IPPROTO_TCP);
     rule_set_ct_mark(rule, CT_REVOKED);

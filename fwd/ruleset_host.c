@@ -140,7 +140,7 @@ static void add_output_dns(const struct ruleset_wish *wish, struct ruleset *rs)
     rule_mark(rule, UINT32_MAX, NFT_CMP_EQ, MARK_DNS_ANSWER);
     rule_notrack(rule);
     rule = ruleset_rule(rs, "output_raw");
-    rule_mark(rule, UINT32_MAX, NFT_CMP_EQ, MARK_HTTP_PAGE);
+    rule_mark(rule, UINT32_MAX, NFT_CMP_EQ, MARK_TOLD);
     rule_notrack(rule);
 
     ruleset_base(rs, CHAIN_OUTPUT, "filter", NF_INET_LOCAL_OUT, 0, NF_DROP);

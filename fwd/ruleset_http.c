@@ -55,12 +55,12 @@ void ruleset_add_http_commit(struct ruleset *rs)
     }
 }
 
-/* The page that tells a client why its request was refused. */
+/* What tells a client why its request or its hello was refused. */
 void ruleset_add_http_output(const struct ruleset_wish *wish, struct ruleset *rs)
 {
     struct rule *rule = ruleset_rule(rs, CHAIN_OUTPUT);
 
-    rule_mark(rule, UINT32_MAX, NFT_CMP_EQ, MARK_HTTP_PAGE);
+    rule_mark(rule, UINT32_MAX, NFT_CMP_EQ, MARK_TOLD);
     rule_oif(rule, &wish->internal);
     rule_l4proto(rule, NFT_CMP_EQ, IPPROTO_TCP);
     rule_accept(rule);

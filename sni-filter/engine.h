@@ -84,7 +84,10 @@ struct engine_live {
 struct engine_reset {
     struct engine_live live;
     uint32_t seq, ack;      /* what server and client expect next */
+    uint32_t client_seq;    /* what the client sends next: acknowledged by an alert */
     uint8_t is_client_told; /* 0: its client, too, is sent a reset */
+    uint8_t alert; /* not 0: its client is sent this TLS alert, in its server's name; a reset
+                      only when that cannot be sent */
 };
 
 #define ENGINE_PAGE_MAX 1400

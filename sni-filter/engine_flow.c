@@ -70,18 +70,35 @@ void engine_flow_release(struct engine *e, struct flow *flow, uint32_t end)
         flow_calm(&e->flows, flow);
 }
 
-void engine_flow_reset(struct engine *e, struct flow *flow)
+bool engine_may_tell(struct engine *e, uint32_t source_tag)
+{
+    uint64_t *free_us = &e->told_free_us[source_tag], now_us = e->now->mono_us;
+
+    if (*free_us < now_us)
+        *free_us = now_us;
+    if (*free_us - now_us > (TOLD_BURST - 1) * TOLD_US)
+        return false;
+    *free_us += TOLD_US;
+    return true;
+}
+
+void engine_flow_end(struct engine *e, struct flow *flow, uint8_t alert)
 {
     struct engine_reset reset = {
         .live = engine_flow_live(flow),
         .seq =
             flow->client_start + (flow->is_http ? (uint32_t)flow->http.high : flow->released),
         .ack = flow->server_start,
+        .client_seq = flow->client_start + flow->client.edge,
     };
     struct held held;
     uint32_t last = 0;
     bool has_packet = false;
 
+    /* Once its server has spoken, what it expects next is not known. */
+    if (alert != 0 && flow->state == FLOW_OPEN && !flow->is_http &&
+        engine_may_tell(e, flow->source_tag))
+        reset.alert = alert;
     while (flow_unhold(&e->flows, flow, UINT32_MAX, &held)) {
         if (has_packet)
             e->ops.verdict(e->ops.arg, last, 0);
@@ -89,14 +106,20 @@ void engine_flow_reset(struct engine *e, struct flow *flow)
         has_packet = true;
     }
     if (has_packet)
-        e->ops.verdict(e->ops.arg, last, VERDICT_RESET);
+        e->ops.verdict(e->ops.arg, last,
+                       reset.alert != 0 ? VERDICT_RESET_SERVER : VERDICT_RESET);
     else
         e->ops.revoke(e->ops.arg, &reset.live);
-    reset.is_client_told = has_packet;
+    reset.is_client_told = has_packet || reset.alert != 0;
     e->ops.reset_server(e->ops.arg, &reset);
     flow_calm(&e->flows, flow);
     flow_drop_streams(&e->flows, flow);
     flow_set_state(&e->flows, flow, FLOW_REFUSED, e->now->mono_us);
+}
+
+void engine_flow_reset(struct engine *e, struct flow *flow)
+{
+    engine_flow_end(e, flow, 0);
 }
 
 void engine_flow_refuse(struct engine *e, struct flow *flow, enum reason reason,
@@ -107,7 +130,9 @@ void engine_flow_refuse(struct engine *e, struct flow *flow, enum reason reason,
     engine_text(record.detail, sizeof(record.detail), detail);
     engine_record_rule(e, &record, NULL);
     engine_record(e, &record);
-    engine_flow_reset(e, flow);
+    engine_flow_end(
+        e, flow,
+        reason == REASON_MALFORMED || reason == REASON_HELLO_TOO_LONG ? TLS_DECODE_ERROR : 0);
 }
 
 void engine_flow_drop_held(struct engine *e, struct flow *flow)

@@ -122,7 +122,7 @@ static void judge_first(struct engine *e, struct flow *flow,
     if (j.is_allowed)
         pin(e, flow, flight, &j);
     else
-        engine_flow_reset(e, flow);
+        engine_flow_end(e, flow, TLS_ACCESS_DENIED);
 }
 
 /* After a HelloRetryRequest: allowed again, and the same name again. */

@@ -121,7 +121,7 @@ static void end_with_page(struct engine *e, struct flow *flow,
 void engine_http_end(struct engine *e, struct flow *flow, const struct http_request *request,
                      enum reason reason, const char *why)
 {
-    if (flow->state == FLOW_OPEN)
+    if (flow->state == FLOW_OPEN && engine_may_tell(e, flow->source_tag))
         end_with_page(e, flow, request, reason, why);
     else
         engine_flow_reset(e, flow);

@@ -29,6 +29,10 @@
 #define DNS_PENDING_US  (10u * US_PER_S)
 #define IN_USE_US       (180u * US_PER_S) /* a binding outlives the last sight of its connection */
 
+/* Each agent's clients are told why they are refused so often; more of them are reset only. */
+#define TOLD_US    (US_PER_S / 500)
+#define TOLD_BURST 200u
+
 /* Bytes of a hello that is not whole that may leave when the client is stalled. */
 #define RELEASED_EARLY_MAX 16384u
 
@@ -64,6 +68,8 @@ struct engine {
     uint64_t last_udp_us;
     struct fold fold;
     struct dns_pending *pending;
+    /* by source tag: when its bucket is full again */
+    uint64_t told_free_us[ENGINE_TAGS];
     uint32_t pending_free, pending_touched, nr_tickets;
     uint64_t dns_ticked_us;
     uint8_t *linear;                /* STREAM_MAX bytes: a stream in one piece */
@@ -128,7 +134,12 @@ void engine_flow_release(struct engine *e, struct flow *flow, uint32_t end);
 /* Reset both ends. No payload that was not judged leaves: all held packets but one are dropped,
  * and that one becomes the reset. The flow stays as a tombstone for what is in the queue. */
 void engine_flow_reset(struct engine *e, struct flow *flow);
-/* The same, with a record. */
+/* The same; but the client of a first hello is told by a TLS alert, when alert is not 0 and its
+ * agent's clients are not told too often. */
+void engine_flow_end(struct engine *e, struct flow *flow, uint8_t alert);
+/* May another client of the agent's be told why it is refused? Each call counts. */
+bool engine_may_tell(struct engine *e, uint32_t source_tag);
+/* The end, with a record: by an alert when it is a hello that cannot be read. */
 void engine_flow_refuse(struct engine *e, struct flow *flow, enum reason reason,
                         const char *detail);
 void engine_flow_drop_held(struct engine *e, struct flow *flow);

@@ -5,11 +5,12 @@
  *
  *   OPEN, value = the client's ISN: bytes are gathered, their packets held in the kernel's
  * queue, until the ClientHello is whole. Refused: the last packet becomes a reset, the others
- * vanish. Allowed: they go, in order, and the connection becomes PINNED. PINNED, value = tag of
- * the name: a retransmission must carry the same bytes. The server's answer is read: after a
- * HelloRetryRequest the second ClientHello is held and judged like the first, and must name the
- * same host; after any other answer the connection becomes ACCEPTED. Most often the kernel
- * recognises the ServerHello by itself and nothing is seen here any more.
+ * vanish; or all do, and the client is told by a TLS alert. Allowed: they go, in order, and the
+ * connection becomes PINNED. PINNED, value = tag of the name: a retransmission must carry the
+ * same bytes. The server's answer is read: after a HelloRetryRequest the second ClientHello is
+ * held and judged like the first, and must name the same host; after any other answer the
+ * connection becomes ACCEPTED. Most often the kernel recognises the ServerHello by itself and
+ * nothing is seen here any more.
  *
  * Invariants: no byte at or above flow->released has left; a byte that has left, or is held,
  * never changes; a packet is released only when all its bytes are below the end of what was

@@ -153,6 +153,18 @@ static void gather_reply(struct packet_side *side)
     memcpy(reply->message, side->order.message, reply->len);
 }
 
+/* A client that gets no alert is reset. */
+static void send_reset(struct packet_side *side, struct engine_reset *reset)
+{
+    if (reset->alert != 0) {
+        int rc = tcp_alert_send(reset);
+
+        note_revoked(side, rc);
+        reset->is_client_told = rc == 0;
+    }
+    note_revoked(side, tcp_reset_send(reset));
+}
+
 /* What was revoked by them is known to the kernel before the resets, which rules let out only
  * then. */
 static int send_resets(struct packet_side *side)
@@ -163,7 +175,7 @@ static int send_resets(struct packet_side *side)
         return rc;
     note_revoked(side, conntrack_flush(side->io.ct));
     for (size_t i = 0; i < side->nr_resets; i++)
-        note_revoked(side, tcp_reset_send(&side->resets[i]));
+        send_reset(side, &side->resets[i]);
     side->nr_resets = 0;
     return 0;
 }

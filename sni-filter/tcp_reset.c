@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/marks.h"
+#include "sni-filter/tls_record.h"
 
 #ifndef TCP_REPAIR_WINDOW
 #define TCP_REPAIR_WINDOW 29
@@ -115,33 +116,47 @@ int tcp_reset_send(const struct engine_reset *reset)
     return rc;
 }
 
-/* The client's window is not known: it has room for a page. */
-static bool set_window(int fd, const struct engine_page *page)
+/* The client's window is not known: it has room for what it is told. */
+static bool set_window(int fd, uint32_t client_seq)
 {
-    const struct repair_window window = { .snd_wl1 = page->ack,
-                                          .snd_wnd = sizeof(page->text),
-                                          .max_window = sizeof(page->text),
+    const struct repair_window window = { .snd_wl1 = client_seq,
+                                          .snd_wnd = ENGINE_PAGE_MAX,
+                                          .max_window = ENGINE_PAGE_MAX,
                                           .rcv_wnd = UINT16_MAX,
-                                          .rcv_wup = page->ack };
+                                          .rcv_wup = client_seq };
 
     return setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, sizeof(window)) == 0;
 }
 
-int tcp_page_send(const struct engine_page *page)
+/* As the server: bytes, a FIN, a reset. seq, client_seq: what client and server expect next. */
+static int tell_client(const struct engine_live *live, uint32_t seq, uint32_t client_seq,
+                       const void *bytes, size_t len)
 {
-    const struct engine_live *live = &page->live;
-    const struct end client = { &live->src, live->sport, page->ack };
-    const struct end server = { &live->dst, live->dport, page->seq };
+    const struct end client = { &live->src, live->sport, client_seq };
+    const struct end server = { &live->dst, live->dport, seq };
     int fd = open_socket(live), rc = 0;
 
     if (fd < 0)
         return -errno;
-    if (!set(fd, SOL_SOCKET, SO_MARK, (int)MARK_HTTP_PAGE) || !assume(fd, &server, &client) ||
-        !set_window(fd, page) ||
+    if (!set(fd, SOL_SOCKET, SO_MARK, (int)MARK_TOLD) || !assume(fd, &server, &client) ||
+        !set_window(fd, client_seq) ||
         !set(fd, IPPROTO_TCP, TCP_REPAIR, REPAIR_OFF_NO_WINDOW_PROBE) ||
-        send(fd, page->text, page->len, MSG_NOSIGNAL) != (ssize_t)page->len ||
-        shutdown(fd, SHUT_WR) != 0 || !be_abrupt(fd))
+        send(fd, bytes, len, MSG_NOSIGNAL) != (ssize_t)len || shutdown(fd, SHUT_WR) != 0 ||
+        !be_abrupt(fd))
         rc = -errno;
     close(fd);
     return rc;
+}
+
+int tcp_page_send(const struct engine_page *page)
+{
+    return tell_client(&page->live, page->seq, page->ack, page->text, page->len);
+}
+
+int tcp_alert_send(const struct engine_reset *reset)
+{
+    /* A record of version 1.2, which all versions take for an answer (RFC 8446 section 5.1). */
+    const uint8_t record[] = { TLS_ALERT, 3, 3, 0, 2, TLS_ALERT_FATAL, reset->alert };
+
+    return tell_client(&reset->live, reset->ack, reset->client_seq, record, sizeof(record));
 }

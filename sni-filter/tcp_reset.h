@@ -27,4 +27,11 @@ MUST_CHECK int tcp_reset_send(const struct engine_reset *reset);
  */
 MUST_CHECK int tcp_page_send(const struct engine_page *page);
 
+/**
+ * tcp_alert_send - reset->alert to the client of a connection, in its server's name
+ *
+ * As a page is sent. The client must have got nothing of its server's stream.
+ */
+MUST_CHECK int tcp_alert_send(const struct engine_reset *reset);
+
 #endif

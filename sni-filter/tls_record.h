@@ -11,6 +11,11 @@
 #define TLS_HANDSHAKE          22
 #define TLS_APPLICATION_DATA   23
 
+/* An alert's level, and descriptions of fatal ones, RFC 8446 §6 */
+#define TLS_ALERT_FATAL   2
+#define TLS_ACCESS_DENIED 49
+#define TLS_DECODE_ERROR  50
+
 /* What a client's stream holds, as far as it is there. */
 struct tls_client_flight {
     struct tls_hello hello;

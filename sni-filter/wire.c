@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/marks.h"
+#include "sni-filter/tls_record.h"
 
 /* Copy exactly size bytes; the copy is what is checked. */
 static bool copy_whole(void *out, size_t size, const uint8_t *body, size_t len)
@@ -85,7 +86,9 @@ static bool read_live(const uint8_t *body, size_t len, struct engine_live *live)
 static bool read_reset(const uint8_t *body, size_t len, struct engine_reset *reset)
 {
     return copy_whole(reset, sizeof(*reset), body, len) && live_is_sane(&reset->live) &&
-           reset->live.protocol == IPPROTO_TCP;
+           reset->live.protocol == IPPROTO_TCP &&
+           (reset->alert == 0 || reset->alert == TLS_ACCESS_DENIED ||
+            reset->alert == TLS_DECODE_ERROR);
 }
 
 static bool read_page(const uint8_t *body, size_t len, struct engine_page *page)

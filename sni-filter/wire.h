@@ -33,7 +33,8 @@ enum {
     WIRE_DUMP,   /* no body: dump accepted and pinned connections; not again before LIVE_END */
     WIRE_REVOKE, /* struct engine_live: TCP: set its conntrack mark to CT_REVOKED; UDP: delete
                     it */
-    WIRE_RESET_SERVER, /* struct engine_reset: send its server a reset, as the client */
+    WIRE_RESET_SERVER, /* struct engine_reset: send its server a reset, as the client; its
+                          client an alert, as the server */
     WIRE_HTTP_PAGE,    /* struct engine_page: tell its client, as the server, why it is over */
 };
 

@@ -71,7 +71,7 @@ check_has 'an intranet name may lead inside' 10.9.8.7 ask "$IN4" shared.test
 # --- ECH: the extension alone, as browsers send it in every hello
 
 greased() { in_in /usr/bin/python3 "$SUPPORT/rawtls.py" 203.0.113.10 allowed.test --ech --wait 2 || true; }
-check_has 'ech = deny refuses a hello with the extension' reset greased
+check_has 'ech = deny refuses a hello with the extension' 'alert 49' greased
 check_log 'with its reason' event=tls verdict=deny reason=ech name=allowed.test
 
 # --- a resolv.conf that changes

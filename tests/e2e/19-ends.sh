@@ -21,8 +21,9 @@ other.test
 END
 gw_start || exit 1
 
+alerted() { check_has "$1" 'alert 49' raw_of "${@:2}"; } # SENTENCE ADDRESS NAME OPTIONS...
+raw_of() { raw "$@" || true; }
 raw() { in_in /usr/bin/python3 "$SUPPORT/rawtls.py" "$@"; }
-never() { ! "$@"; }
 # both_ends SENTENCE ADDRESS - no connection to it is left at either end, at once
 both_ends() {
     check "$1: its client is told at once" retry "$AT_ONCE" is_closed "$NS_IN" dst "$2"
@@ -44,10 +45,10 @@ begin=$(now_ms)
 
 PORT=41000
 for address in 203.0.113.12 2001:db8::12; do
-    check "a denied name at $address is refused" never raw "$address" denied.test --sport $((++PORT))
+    alerted "a denied name at $address is refused by an alert" "$address" denied.test --sport $((++PORT))
     both_ends "a denied name at $address" "$address"
     check "an allowed name between the same ports is served at once" raw "$address" other.test --sport $PORT
-    check 'a denied one in many segments is refused' never raw "$address" denied.test --pq --cuts 100,700 --sport $((++PORT))
+    alerted 'so is a denied one in many segments' "$address" denied.test --pq --cuts 100,700 --sport $((++PORT))
     check 'and again an allowed one between the same ports' raw "$address" other.test --sport $PORT
 done
 is_plain && e2e_end

@@ -8,10 +8,13 @@
 
 e2e_begin
 web_up && resolver_up || exit 1
-expect_dns allowed.test
+expect_allowed allowed.test 203.0.113.10 2001:db8::10
 expect_http allowed.test 203.0.113.10
 printf '%s\n' allowed.test 'allowed.test http/80' | gw_policy
 gw_start || exit 1
+# a name that no rule allows, at an address that was given out for another
+echo '203.0.113.10 shared.test' >>"/etc/netns/$NS_IN/hosts"
+check 'an address is given out' in_in dig +short +tries=1 allowed.test
 
 # without the settings of this machine
 bare() {
@@ -32,7 +35,7 @@ client() {
     python) bare /usr/bin/python3 -c 'import sys, urllib.request as u; u.urlopen(sys.argv[1])' "$url/" ;;
     websockets) bare /usr/bin/python3 "$SUPPORT/clients/frames.py" "ws${url#http}/" ;;
     grpc) bare /usr/bin/python3 "$SUPPORT/clients/rpc.py" "$host:443" "$T/ca.crt" ;;
-    java) bare java "$SUPPORT/clients/Fetch.java" "$T/ca.crt" "$url/" ;;
+    java) bare java -cp "$T" Fetch "$T/ca.crt" "$url/" ;;
     pip) bare /usr/bin/python3 -m pip download --disable-pip-version-check --no-deps -d "$T" --index-url "$url/simple/" \
         --trusted-host "$host" "$@" requests ;;
     npm) bare npm view --cache "$T/npm" --registry "$url/" "$@" left-pad ;;
@@ -90,13 +93,17 @@ done
 
 # --- the table
 
+! is_here java || check 'the Java client is compiled' javac -d "$T" "$SUPPORT/clients/Fetch.java"
+
 # shellcheck disable=SC2016 # the back quotes are Markdown
-rows=$(sed -n 's/^| `\([a-z]*\)` | \([^|]*[^ |]\) *| \([^|]*[^ |]\) *|.*|$/\1\t\2\t\3/p' "$ROOT/README.md")
+rows=$(sed -n 's/^| `\([a-z]*\)` | \([^|]*[^ |]\) *| \([^|]*[^ |]\) *| \([^|]*[^ |]\) *|.*|$/\1\t\2\t\3\t\4/p' \
+    "$ROOT/README.md")
 check 'README.md has 13 clients' test "$(wc -l <<<"$rows")" -eq 13
-while IFS=$'\t' read -r -u 3 name for_name for_address; do
+while IFS=$'\t' read -r -u 3 name for_name for_address for_hello; do
     if is_here "$name"; then
         says "$name" https://denied.test "$for_name"
         says "$name" https://203.0.113.66 "$for_address"
+        [ "$for_hello" = - ] || says "$name" https://shared.test "$for_hello"
     else
         skip "$name says what README.md says" "no $name on this machine"
     fi
@@ -104,7 +111,6 @@ done 3<<<"$rows"
 
 # --- the page, where http is allowed, but not to the name in Host
 
-check 'an address is given out' in_in dig +short +tries=1 allowed.test
 for name in curl wget python apt npm; do
     ! is_here "$name" || says "$name" http://203.0.113.10 403
 done

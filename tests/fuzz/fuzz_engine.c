@@ -240,6 +240,7 @@ static void on_reset_server(void *arg, const struct engine_reset *reset)
 {
     (void)arg;
     demand(reset->live.protocol == IPPROTO_TCP);
+    demand(reset->alert == 0 || reset->is_client_told);
 }
 
 /* --- what is sent --------------------------------------------------------------------------

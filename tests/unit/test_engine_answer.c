@@ -133,8 +133,8 @@ static void a_second_hello_with_another_name_is_reset(void **state)
         uint32_t len = retried(&c);
         size_t second = make_hello(names[i], 0, hello, sizeof(hello));
 
-        assert_int_equal(rig_state(&rig, rig_client(&rig, &c, len, hello, second)),
-                         VERDICT_RESET);
+        assert_int_equal(rig.verdict[rig_client(&rig, &c, len, hello, second)], VERDICT_RESET);
+        assert_int_equal(rig.reset.alert, 0); /* its server has spoken */
     }
 }
 

@@ -12,6 +12,7 @@
 
 #include "common/marks.h"
 #include "sni-filter/ip_packet.h"
+#include "sni-filter/tls_record.h"
 #include "tests/support/engine_rig.h"
 
 static struct rig rig;
@@ -47,7 +48,7 @@ static void a_whole_allowed_hello_is_pinned_with_its_names_tag(void **state)
     assert_int_equal(rig_last(&rig)->line, 1);
 }
 
-static void each_refusal_is_a_reset_with_its_reason(void **state)
+static void each_refusal_ends_it_with_its_reason(void **state)
 {
     static const struct {
         const char *what, *name, *server;
@@ -325,13 +326,113 @@ static void a_hello_over_the_limit_is_refused(void **state)
     assert_int_equal(rig_last(&rig)->reason, REASON_HELLO_TOO_LONG);
 }
 
+static void a_client_whose_hello_is_refused_is_told_by_an_alert(void **state)
+{
+    size_t len = make_hello("blocked.test", 100, hello, sizeof(hello));
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
+    uint32_t first = rig_client(&rig, &c, 0, hello, 50), last;
+
+    (void)state;
+    last = rig_client(&rig, &c, 50, hello + 50, len - 50);
+    assert_int_equal(rig.verdict[first], 0);
+    assert_int_equal(rig.verdict[last], VERDICT_RESET_SERVER);
+    assert_int_equal(rig.nr_resets, 1);
+    assert_int_equal(rig.reset.alert, TLS_ACCESS_DENIED);
+    assert_true(rig.reset.is_client_told);
+    assert_int_equal(rig.reset.seq, c.isn + 1);
+    assert_int_equal(rig.reset.ack, c.server_isn + 1);
+    assert_int_equal(rig.reset.client_seq, c.isn + 1 + (uint32_t)len);
+    assert_int_equal(rig.nr_revoked, 0);
+    /* who sends again has not got it */
+    assert_int_equal(rig.verdict[rig_client(&rig, &c, 0, hello, len)], VERDICT_RESET);
+    assert_int_equal(rig.nr_resets, 1);
+}
+
+static void an_alert_acknowledges_what_was_released_early_too(void **state)
+{
+    size_t len = make_hello("blocked.test", 0, hello, sizeof(hello));
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
+
+    (void)state;
+    rig_client(&rig, &c, 0, hello, 10);
+    rig_wait(&rig, 30000);
+    rig_client(&rig, &c, 10, hello + 10, len - 10);
+    assert_int_equal(rig.reset.alert, TLS_ACCESS_DENIED);
+    assert_int_equal(rig.reset.seq, c.isn + 1 + 10);
+    assert_int_equal(rig.reset.client_seq, c.isn + 1 + (uint32_t)len);
+}
+
+/* Not TLS: no alert. Other bytes in a copy, no hello at all: nothing that could be named. */
+static void the_alert_says_what_is_wrong(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        uint8_t alert;
+    } cases[] = {
+        { "\x16\3\1\0\4\1\2\0\0", 9, TLS_DECODE_ERROR }, /* too long */
+        { "\x16\3\1\0\4\1\0\0\0", 9, TLS_DECODE_ERROR }, /* an empty ClientHello */
+        { "SSH-2.0-", 8, 0 },
+    };
+    struct rig_conn c;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        c = rig_conn(RIG_GOOD, 443);
+        rig_client(&rig, &c, 0, (const uint8_t *)cases[i].bytes, cases[i].len);
+        assert_int_equal(rig.nr_resets, i + 1);
+        assert_int_equal(rig.reset.alert, cases[i].alert);
+        assert_true(rig.reset.is_client_told);
+    }
+    c = rig_conn(RIG_GOOD, 443);
+    rig_client(&rig, &c, 0, (const uint8_t *)"\x16\3\1", 3);
+    rig_client(&rig, &c, 0, (const uint8_t *)"\x16\3\2\0", 4);
+    assert_int_equal(rig_last(&rig)->reason, REASON_OVERLAP_CONFLICT);
+    assert_int_equal(rig.reset.alert, 0);
+}
+
+static uint8_t alert_for(const char *client)
+{
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
+    size_t len = make_hello("blocked.test", 0, hello, sizeof(hello));
+    uint32_t id;
+
+    c.client = client;
+    rig.reset.is_client_told = false;
+    id = rig_client(&rig, &c, 0, hello, len);
+    assert_true(rig.reset.is_client_told);
+    assert_int_equal(rig.verdict[id],
+                     rig.reset.alert != 0 ? VERDICT_RESET_SERVER : VERDICT_RESET);
+    return rig.reset.alert;
+}
+
+static void a_flood_of_refusals_is_answered_by_resets(void **state)
+{
+    unsigned nr = 0;
+
+    (void)state;
+    while (nr < 1000 && alert_for("198.18.0.2") != 0)
+        nr++;
+    assert_int_equal(nr, 200);
+    assert_int_equal(alert_for("198.18.9.2"), TLS_ACCESS_DENIED); /* another agent's share */
+    rig_wait(&rig, 1999);
+    assert_int_equal(alert_for("198.18.0.2"), 0);
+    rig_wait(&rig, 1);
+    assert_int_equal(alert_for("198.18.0.2"), TLS_ACCESS_DENIED);
+    assert_int_equal(alert_for("198.18.0.2"), 0);
+    rig_wait(&rig, 3600000000);
+    for (nr = 0; nr < 1000 && alert_for("198.18.0.2") != 0; nr++)
+        continue;
+    assert_int_equal(nr, 200);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_whole_allowed_hello_is_pinned_with_its_names_tag),
-        CASE(each_refusal_is_a_reset_with_its_reason),
+        CASE(each_refusal_ends_it_with_its_reason),
         CASE(an_address_rule_allows_a_hello_without_a_name_and_a_foreign_name),
         CASE(an_address_rule_does_not_allow_a_denied_name),
         CASE(every_cut_in_two_is_held_and_released_in_order),
@@ -349,6 +450,10 @@ int main(void)
         CASE(what_is_not_tls_is_refused_at_its_first_byte),
         CASE(a_hello_of_one_byte_records_is_read),
         CASE(a_hello_over_the_limit_is_refused),
+        CASE(a_client_whose_hello_is_refused_is_told_by_an_alert),
+        CASE(an_alert_acknowledges_what_was_released_early_too),
+        CASE(the_alert_says_what_is_wrong),
+        CASE(a_flood_of_refusals_is_answered_by_resets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -211,6 +211,17 @@ static void http_clients_are_read_for_ever(void **state)
     (void)index_of("output_raw", "== 0xe0000050 notrack");
 }
 
+/* A refused client that is told by an alert: its packet goes nowhere, and its connection is
+ * over before another rule can reject the packet. */
+static void a_client_that_is_told_is_not_rejected(void **state)
+{
+    size_t told = index_of("commit", "meta mark == 0xc0000001");
+
+    (void)state;
+    assert_non_null(strstr(rs.rules[told].text, "ct mark set 0x20000000 counter drop"));
+    assert_true(told < index_of("commit", "0xf0000000 == 0xc0000000"));
+}
+
 /* A packet of 2400 bytes and more may hide a datagram that begins a connection. */
 static void of_quic_short_headers_alone_pass_unseen(void **state)
 {
@@ -593,6 +604,7 @@ int main(void)
         NATIVE(no_queue_lets_packets_pass_without_a_reader),
         TARGET(no_queue_lets_packets_pass_without_a_reader),
         NATIVE(base_chains_that_decide_drop_what_no_rule_took),
+        NATIVE(a_client_that_is_told_is_not_rejected),
         NATIVE(forwarded_packets_are_accepted_only_in_commit_or_with_a_mark),
         NATIVE(accepted_connections_do_not_take_a_syn_along),
         NATIVE(a_sequence_number_is_taken_from_the_first_syn_only),

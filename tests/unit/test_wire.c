@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/marks.h"
+#include "sni-filter/tls_record.h"
 #include "sni-filter/wire.h"
 
 static const struct addr v4 = { .family = ADDR_V4, .bytes = { 203, 0, 113, 9 } };
@@ -145,6 +146,12 @@ static void a_server_to_be_reset_is_at_the_end_of_a_tcp_connection(void **state)
     reset.live.protocol = IPPROTO_TCP;
     reset.live.dst = v6;
     assert_false(read_order(WIRE_RESET_SERVER, &reset, sizeof(reset)));
+    reset.live.dst = v4;
+    for (unsigned alert = 0; alert < 256; alert++) {
+        reset.alert = (uint8_t)alert;
+        assert_int_equal(read_order(WIRE_RESET_SERVER, &reset, sizeof(reset)),
+                         alert == 0 || alert == TLS_ACCESS_DENIED || alert == TLS_DECODE_ERROR);
+    }
 }
 
 static void a_page_is_text_for_a_tcp_client(void **state)
