@@ -10,8 +10,8 @@
 CLIENTS=$SUPPORT/clients
 
 e2e_begin
-pki_up && resolver_up && database_up && packages_up && live_up && rpc_up || exit 1
-for name in packages live events rpc; do expect_dns "$name.test"; done
+pki_up && resolver_up && database_up && packages_up && live_up && rpc_up && smart_git_up || exit 1
+for name in packages live events rpc git; do expect_dns "$name.test"; done
 expect_dns db.test
 expect_out "ip.dst==$DB && tcp.dstport==5432"
 for address in "$PACKAGES" "$PACKAGES6"; do
@@ -23,13 +23,16 @@ expect_http live.test "$LIVE"
 expect_tls events.test "$EVENTS"
 expect_http events.test "$EVENTS"
 expect_tls rpc.test "$RPC"
+expect_tls git.test "$GIT"
+expect_http git.test "$GIT"
 expect_never EVIL
 expect_never Upgrade:
 policy='db.test        tcp/5432
 packages.test  tls/443 http/80
 live.test      tls/443 http/80
 events.test    tls/443 http/80
-rpc.test'
+rpc.test
+git.test       tls/443 http/80'
 gw_policy <<<"$policy"
 gw_start || exit 1
 
@@ -100,7 +103,7 @@ denied_says 'psql, denied port' 'Connection refused' "event=connect reason~^(ser
     sql db.test 5434 prefer 'select 1'
 gw_policy <<<"${policy/tcp?5432/tls/5432}"
 gw_reload
-denied_says 'psql where the rule says tls' 'server closed the connection unexpectedly' 'event=tls name!=x dst~81 dport=5432' \
+denied_says 'psql where the rule says tls' 'server closed the connection unexpectedly' 'event=tls reason=not-tls dst=203.0.113.81 dport=5432' \
     sql db.test 5432 require 'select 1'
 gw_policy <<<"$policy"
 gw_reload
@@ -171,6 +174,22 @@ else
     skip 'pip installs and is refused' 'no pip on this machine'
 fi
 
+# --- git's smart protocol: small things, and a pack that is sent in chunks
+
+git_in() { bare env GIT_SSL_CAINFO="$T/ca.crt" GIT_TERMINAL_PROMPT=0 git -c user.name=t -c user.email=t@git.test "$@"; }
+for scheme in https http; do
+    url=$scheme://git.test/smart.git clone=$T/clone.$scheme
+    check "git clones over $scheme" git_in clone -q "$url" "$clone"
+    head -c 3000000 /dev/urandom >"$clone/$scheme"
+    check "git has something to push" eval "git_in -C '$clone' add . && git_in -C '$clone' commit -q -m $scheme"
+    check "git pushes 3 MB over $scheme" git_in -C "$clone" push -q origin HEAD:main
+    check "git fetches them over $scheme" git_in clone -q -b main "$url" "$clone.again"
+    is_plain || check 'they are the same' cmp "$clone/$scheme" "$clone.again/$scheme"
+done
+is_plain || check 'the big pack came in chunks' grep -q '^80 POST /smart.git/git-receive-pack chunked' "$T/git.log"
+denied_says 'git pushes to a denied name' 'Could not resolve host: denied.test' "$NAME" \
+    git_in -C "$T/clone.https" push -q https://denied.test/smart.git HEAD:main
+
 # --- HTTP/2 and connections that are kept
 
 check_has '300 streams of one HTTP/2 connection' '300 answered' bare node "$CLIENTS/streams.js" https://packages.test \
@@ -238,10 +257,12 @@ table inet hole {
 }
 END
 bare /usr/bin/python3 "$CLIENTS/fetch.py" https://packages.test/ >"$T/hole.python" 2>&1 &
-hole=$!
-bare node "$CLIENTS/fetch.js" https://packages.test/ >"$T/hole.node" 2>&1
-bare java "$CLIENTS/Fetch.java" "$T/ca.crt" https://packages.test/ >"$T/hole.java" 2>&1
-wait "$hole"
+hole=($!)
+bare node "$CLIENTS/fetch.js" https://packages.test/ >"$T/hole.node" 2>&1 &
+hole+=($!)
+bare java "$CLIENTS/Fetch.java" "$T/ca.crt" https://packages.test/ >"$T/hole.java" 2>&1 &
+hole+=($!)
+wait "${hole[@]}"
 for name in node java python; do
     OUT=$(cat "$T/hole.$name")
     ms=$(sed -n 's/.* \([0-9]*\) ms .*'"$TEST_PACKAGE"'.*/\1/p' <<<"$OUT")

@@ -4,7 +4,7 @@
 # More of the internet in NS_OUT, beside servers.sh: a database, package registries, web services that talk on.
 
 CERT_NAMES+=" db.test packages.test live.test events.test rpc.test"
-DB=203.0.113.81 PACKAGES=203.0.113.82 PACKAGES6=2001:db8::82 LIVE=203.0.113.83 EVENTS=203.0.113.84 RPC=203.0.113.85
+DB=203.0.113.81 PACKAGES=203.0.113.82 PACKAGES6=2001:db8::82 LIVE=203.0.113.83 EVENTS=203.0.113.84 RPC=203.0.113.85 GIT=203.0.113.30
 TEST_PACKAGE=secctl-test-package
 
 # database_up - PostgreSQL on $DB port 5432, with and without TLS, for a user "agent" of a database "agent"
@@ -144,6 +144,16 @@ rpc_up() {
     spawn "$NS_OUT" /usr/bin/python3 "$SUPPORT/rpcd.py" "$RPC" "$T/server.crt" "$T/server.key" >"$T/rpc.log" 2>&1
     retry 10 grep -qx ready "$T/rpc.log" || {
         cat "$T/rpc.log" >&2
+        return 1
+    }
+}
+
+# smart_git_up - a repository to fetch from and push to: https://git.test/smart.git, http://git.test/smart.git
+smart_git_up() {
+    mkdir -p "$T/smart" && git -c init.defaultBranch=main init -q --bare "$T/smart/smart.git" || return 1
+    spawn "$NS_OUT" /usr/bin/python3 "$SUPPORT/gitd.py" "$T/server.crt" "$T/server.key" "$GIT" "$T/smart" >"$T/git.log" 2>&1
+    retry 10 grep -qx ready "$T/git.log" || {
+        cat "$T/git.log" >&2
         return 1
     }
 }
