@@ -99,6 +99,15 @@ bool policy_denies_name(const struct policy *policy, unsigned agent, const char 
 struct policy_answer policy_dns(const struct policy *policy, unsigned agent, const char *name,
                                 bool *has_child);
 
+/**
+ * policy_some_name - is there a name that may use this service at this port?
+ *
+ * ALLOWED with the first rule that says so ("!" rules are not looked at), else OTHER_SERVICE
+ * without a rule. Reads every rule: not for the packet path.
+ */
+struct policy_answer policy_some_name(const struct policy *policy, unsigned agent,
+                                      enum service_kind kind, uint16_t port);
+
 struct policy_service {
     enum service_kind kind;
     uint16_t port_first, port_last; /* first <= last; equal but for ranges */

@@ -117,6 +117,26 @@ struct policy_answer policy_addr(const struct policy *policy, unsigned agent,
     return decide(policy, &path, agent, kind, port);
 }
 
+static bool is_name(const char *target)
+{
+    struct prefix prefix;
+
+    return !prefix_parse(target, strlen(target), &prefix);
+}
+
+struct policy_answer policy_some_name(const struct policy *policy, unsigned agent,
+                                      enum service_kind kind, uint16_t port)
+{
+    for (uint32_t i = 0; i < policy->rules.nr; i++) {
+        const struct rule *rule = policy_rule(policy, i);
+
+        if (!(rule->flags & RULE_DENY) && (rule->agent == 0 || rule->agent == agent) &&
+            has_port(policy, rule, kind, port) && is_name(policy_text(policy, rule->target)))
+            return answer_for(policy, POLICY_ALLOWED, rule);
+    }
+    return (struct policy_answer) { .result = POLICY_OTHER_SERVICE };
+}
+
 bool policy_denies_name(const struct policy *policy, unsigned agent, const char *name,
                         enum service_kind kind, uint16_t port, struct policy_answer *answer)
 {

@@ -184,6 +184,27 @@ static void judge_syn_names(struct engine *e, uint32_t source_tag, const struct 
     }
 }
 
+/* Every address counts as given out for every name: what is read somewhere is read, what may
+ * be any bytes for some name passes. */
+static void judge_syn_unbound(struct engine *e, unsigned agent, uint16_t port,
+                              const struct kinds *kinds, struct syn_judgement *out)
+{
+    struct policy_answer answer;
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds->read); i++)
+        if (policy_some_name(e->policy, agent, kinds->read[i], port).result == POLICY_ALLOWED)
+            out->what = SYN_READ;
+    if (out->what == SYN_READ)
+        return;
+    answer = policy_some_name(e->policy, agent, kinds->plain, port);
+    if (answer.result == POLICY_ALLOWED) {
+        out->what = SYN_ACCEPT;
+        out->judgement = allowed(answer);
+    } else {
+        out->judgement = refused(REASON_SERVICE_NOT_ALLOWED, answer);
+    }
+}
+
 struct syn_judgement judge_syn(struct engine *e, uint32_t source_tag, const struct addr *addr,
                                uint16_t port, uint8_t ip_protocol)
 {
@@ -211,7 +232,9 @@ struct syn_judgement judge_syn(struct engine *e, uint32_t source_tag, const stru
                             plain);
     judge_syn_names(e, source_tag, addr, port, kinds, &out);
     if (out.what == SYN_REFUSE &&
-        (read.result == POLICY_ALLOWED || other.result == POLICY_ALLOWED || e->is_binding_off))
+        (read.result == POLICY_ALLOWED || other.result == POLICY_ALLOWED))
         out.what = SYN_READ;
+    if (out.what == SYN_REFUSE && e->is_binding_off)
+        judge_syn_unbound(e, agent, port, kinds, &out);
     return out;
 }

@@ -8,7 +8,7 @@
 # Every end-to-end script runs twice: with the gateway, and (beside it, but for those with Docker) with plain
 # forwarding in the gateway's place, where its capture check has to find what the gateway kept back (status 42).
 # With "all" the stock kernel's machines, which are slow but not in a hurry, run beside what is not timed, and the
-# scripts with Docker two at a time.
+# scripts with Docker two at a time. An end-to-end script that says "# beside the others" runs beside all others.
 # A skipped test has to stand in tests/skips.allowed. Last line: "N passed, N failed".
 # SECONDS_MAX: time for one script (300).
 
@@ -175,10 +175,41 @@ named() {
     done
 }
 
+# lane_start FOLDER SCRIPT... - a run of its own beside this one; lane_end: what came of it
+lane_start() {
+    LANE_OF="$*"
+    IS_DOCKER_READY=$IS_DOCKER_READY tests/run.sh "$@" >"$WORK/lane" 2>&1 &
+    LANE=$!
+}
+lane_end() {
+    local passed failed
+
+    wait "$LANE"
+    LANE=
+    grep -Ev '^(skipped|failed): |^[0-9]+ passed, ' "$WORK/lane"
+    sed -n 's/^skipped: //p' "$WORK/lane" >>"$WORK/skips"
+    sed -n 's/^failed: //p' "$WORK/lane" >>"$WORK/failures"
+    if read -r passed _ failed _ < <(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$WORK/lane"); then
+        PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed))
+    else
+        failed "tests/run.sh $LANE_OF: it ended early"
+    fi
+}
+
 run_e2e() {
-    [ $# -gt 0 ] || set -- tests/support/selftest.sh tests/e2e/[0-9]*.sh
     named e2e "$@"
     IS_BESIDE=yes run_twice "${SCRIPTS[@]}"
+}
+
+# run_e2e_all - what only waits, beside the others
+run_e2e_all() {
+    local -a sleepers others
+
+    mapfile -t sleepers < <(grep -l '^# beside the others' tests/e2e/[0-9]*.sh)
+    mapfile -t others < <(grep -L '^# beside the others' tests/support/selftest.sh tests/e2e/[0-9]*.sh)
+    lane_start e2e "${sleepers[@]}"
+    run_e2e "${others[@]}"
+    lane_end
 }
 
 docker_prepare() {
@@ -200,25 +231,16 @@ run_docker() {
 # run_docker_lanes - every second script beside the others: mostly they wait
 run_docker_lanes() {
     local -a lanes=('' '') set
-    local i passed failed
+    local i
 
     set=(tests/docker/[0-9]*.sh)
     for i in "${!set[@]}"; do lanes[i % 2]+=" ${set[i]}"; done
     # shellcheck disable=SC2086 # paths of ours
-    IS_DOCKER_READY=yes "$0" docker ${lanes[1]} >"$WORK/lane" 2>&1 &
-    LANE=$!
-    # shellcheck disable=SC2086
-    run_docker ${lanes[0]}
-    wait "$LANE"
-    LANE=
-    grep -Ev '^(skipped|failed): |^[0-9]+ passed, ' "$WORK/lane"
-    sed -n 's/^skipped: //p' "$WORK/lane" >>"$WORK/skips"
-    sed -n 's/^failed: //p' "$WORK/lane" >>"$WORK/failures"
-    if read -r passed _ failed _ < <(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$WORK/lane"); then
-        PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed))
-    else
-        failed "tests/run.sh docker${lanes[1]}: it ended early"
-    fi
+    {
+        lane_start docker ${lanes[1]}
+        run_docker ${lanes[0]}
+    }
+    lane_end
 }
 
 run_scripts() { # FOLDER [SCRIPT...]
@@ -286,14 +308,14 @@ main() {
         NICE=10 run_scripts cli
         NICE=10 docker_prepare
         vm_end
-        run_e2e
+        run_e2e_all
         run_docker_lanes
         run_bench
         ;;
     unit) run_units unit ;;
     style) run_style ;;
     cli) run_scripts cli "$@" ;;
-    e2e) run_e2e "$@" ;;
+    e2e) if [ $# -gt 0 ]; then run_e2e "$@"; else run_e2e_all; fi ;;
     docker)
         if [ $# -gt 0 ]; then
             run_docker "$@"

@@ -180,6 +180,9 @@ def write_all(directory):
     pcap(at("dns-tcp.pcap"), over_tcp())
     pcap(at("plain.pcap"), Connection(40001, "203.0.113.77", dport=22).open()
          + Connection(40002, "203.0.113.77", dport=25).open())
+    pcap(at("ports.pcap"), Connection(40001, OTHER, dport=22).open() + Connection(40002, OTHER, dport=25).open()
+         + [udp(CLIENT, 40003, OTHER, 123, b"\x23" + bytes(47)), udp(CLIENT, 40004, OTHER, 5060, b"\xc0" + bytes(1250)),
+            udp(CLIENT, 40005, OTHER, 443, b"\xc0" + bytes(1250))])
     pcap(at("fragments.pcap"), fragmented())
     pcap(at("outside.pcap"), Connection(40001, CLIENT, GOOD).hello("denied.test") + Connection(40002).hello("denied.test"))
     pcap(at("unknown.pcap"), judged(), 189)

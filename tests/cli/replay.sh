@@ -79,6 +79,18 @@ answer allow rule allowed.test 40001
 tls allow rule allowed.test 40002' dns-tcp.pcap
 gives 'an address rule opens its port alone' 'connect allow rule - 40001
 connect deny service-not-allowed - 40002' plain.pcap
+gives 'without bindings a port that no rule names is refused, as it is live' 'connect deny service-not-allowed - 40001
+connect deny service-not-allowed - 40002
+connect deny service-not-allowed - 40003
+connect deny service-not-allowed - 40004
+quic deny malformed - 40005' ports.pcap --binding off
+printf '%s\n' 'allowed.test' 'git.test tcp/22' 'ntp.test udp/123' '10.0.0.1 udp/5060' >"$D/allowlist"
+gives 'and one that is some name'"'"'s passes' 'connect allow rule - 40001
+connect deny service-not-allowed - 40002
+connect allow rule - 40003
+connect deny service-not-allowed - 40004
+quic deny malformed - 40005' ports.pcap --binding off
+printf '%s\n' 'allowed.test' '203.0.113.77 tcp/22' >"$D/allowlist"
 gives 'fragments are put together' 'tls deny name-not-allowed denied.test 40001' fragments.pcap --binding off
 gives 'a connection whose SYN is missing is judged by its hello' 'tls deny name-not-allowed denied.test 40001' late.pcap --binding off
 check 'one that began before the capture is counted' grep -q '  1 flows that began before the capture' "$D/err"

@@ -73,6 +73,9 @@ check_has 'an intranet name may lead inside' 10.9.8.7 ask "$IN4" shared.test
 greased() { in_in /usr/bin/python3 "$SUPPORT/rawtls.py" 203.0.113.10 allowed.test --ech --wait 2 || true; }
 check_has 'ech = deny refuses a hello with the extension' 'alert 49' greased
 check_log 'with its reason' event=tls verdict=deny reason=ech name=allowed.test
+greased_quic() { in_in /usr/bin/python3 "$SUPPORT/rawquic.py" 203.0.113.10 hello=allowed.test,ech; }
+check_has 'and one by QUIC' 'refused EHOSTUNREACH' greased_quic
+check_log 'with its reason' event=quic verdict=deny reason=ech name=allowed.test
 
 # --- a resolv.conf that changes
 

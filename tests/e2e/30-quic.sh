@@ -94,6 +94,8 @@ in_in getent ahostsv4 other.test >/dev/null
 
 check_raw 'a hello over two datagrams is served' served "$A" hello=allowed.test,pq
 check_raw 'in pieces out of order' served "$A" hello=allowed.test,gap
+check_raw 'over two packets in one datagram' served "$A" hello=allowed.test,joined
+check_raw 'with ECH, by its outer name' served "$A" hello=allowed.test,ech
 log_mark
 OUT=$(raw "$A" hello=allowed.test,pq,back 2>&1) # this server asks for a Retry then
 grep -Eq ' (served|retry)$' <<<"$OUT"
@@ -110,6 +112,8 @@ check_raw 'to another allowed name of the same address' served "$A" hello=allowe
 
 refused_raw 'a denied name' 'reason=name-not-allowed name=denied.test' "$A" hello=denied.test
 refused_raw 'a denied name in version 2' 'reason=name-not-allowed name=denied.test' "$A" hello=denied.test,v2
+refused_raw 'a denied name with ECH' 'reason=name-not-allowed name=denied.test ech=True' "$A" hello=denied.test,ech
+refused_raw "another connection's packet behind it" reason=malformed "$A" hello=allowed.test,behind=denied.test
 refused_raw 'an allowed name at another address' 'reason=name-address-mismatch name=other.test' "$A" hello=other.test
 refused_raw 'an unknown version' reason=quic-version "$A" hello=allowed.test,version=0a1a2a3a
 refused_raw 'a draft version' reason=quic-version "$A" hello=allowed.test,version=ff00001d

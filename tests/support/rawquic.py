@@ -13,7 +13,8 @@ A STEP is WORD[,OPTION...]:
 
   hello=NAME   a new connection with a hello for NAME. Options: pq (over two datagrams), back (the last first), v2,
                version=HEX, size=N (of its datagram, 1200), sealed-by=HEX (keys of another DCID), dcid=HEX, gap (two
-               CRYPTO frames, the second first)
+               CRYPTO frames, the second first), joined (two packets in one datagram), behind=NAME (in one datagram, behind
+               it, an Initial packet of another connection), ech
   short[=N]    a short header and N bytes (64)
   early        a 0-RTT packet of 1200 bytes, with nothing before it
   noise        64 bytes that are no QUIC
@@ -78,9 +79,9 @@ def initial(version, dcid, scid, number, frames, size, sealed_by=None):
     return bytes([head[0] ^ mask[0] & 0x0F]) + head[1:-4] + number_bytes + sealed
 
 
-def client_hello(name, scid, pq):
+def client_hello(name, scid, pq, ech):
     limits = b"".join(bytes([kind]) + vec(1, varint(n)) for kind, n in ((4, 100000), (5, 9000), (6, 9000), (7, 9000), (8, 9), (9, 9)))
-    return hello(name, pq=pq, session=b"", alpn=b"h3", more=extension(57, limits + b"\x0f" + vec(1, scid)))
+    return hello(name, pq=pq, ech=ech, session=b"", alpn=b"h3", more=extension(57, limits + b"\x0f" + vec(1, scid)))
 
 
 class Client:
@@ -93,16 +94,21 @@ class Client:
         version = 0x6B3343CF if "v2" in options else int(options.get("version", "1"), 16)
         dcid = bytes.fromhex(options["dcid"]) if "dcid" in options else os.urandom(8)
         self.scid = os.urandom(8)
-        message = client_hello(name, self.scid, "pq" in options)
+        message = client_hello(name, self.scid, "pq" in options, "ech" in options)
         half = len(message) // 2
         parts = [crypto(message, 0, len(message))]
-        if "pq" in options:
+        if "pq" in options or "joined" in options:
             parts = [crypto(message, 0, half), crypto(message, half, len(message))]
         elif "gap" in options:
             parts = [crypto(message, half, len(message)) + crypto(message, 0, half)]
         sealed_by = bytes.fromhex(options.get("sealed-by", ""))
-        made = [initial(version, dcid, self.scid, i, part, int(options.get("size", 1200)), sealed_by)
-                for i, part in enumerate(parts)]
+        size = int(options.get("size", 700 if "joined" in options or "behind" in options else 1200))
+        made = [initial(version, dcid, self.scid, i, part, size, sealed_by) for i, part in enumerate(parts)]
+        if "behind" in options:
+            other = client_hello(options["behind"], self.scid, False, False)
+            made.append(initial(version, os.urandom(8), self.scid, 0, crypto(other, 0, len(other)), size))
+        if "joined" in options or "behind" in options:
+            return [b"".join(made)]
         return made[::-1] if "back" in options else made
 
     def send(self, datagrams):

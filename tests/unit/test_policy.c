@@ -449,6 +449,42 @@ static void the_nearest_rule_is_named(void **state)
     policy_free(policy);
 }
 
+static void some_name_that_may_use_a_port_is_found(void **state)
+{
+    static const struct {
+        const char *agent;
+        enum service_kind kind;
+        uint16_t port;
+        const char *rule;
+    } cases[] = {
+        { "", SERVICE_QUIC, 443, "a.test" },
+        { "", SERVICE_UDP, 123, "ntp.test" },
+        { "", SERVICE_UDP, 443, NULL },
+        { "", SERVICE_TLS, 8443, NULL }, /* a denial's */
+        { "", SERVICE_UDP, 53, NULL },   /* an address rule's */
+        { "", SERVICE_TCP, 22, NULL },   /* another agent's */
+        { "claude", SERVICE_TCP, 22, "own.test" },
+    };
+    struct policy *policy =
+        policy_texts("a.test\nb.test\nntp.test udp/100-200\n!c.test tls/8443\n10.0.0.1 udp/53",
+                     "own.test tcp/22", NULL);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct policy_answer answer = policy_some_name(
+            policy, policy_agent(policy, cases[i].agent), cases[i].kind, cases[i].port);
+
+        if (cases[i].rule != NULL) {
+            assert_int_equal(answer.result, POLICY_ALLOWED);
+            assert_string_equal(answer.rule, cases[i].rule);
+        } else {
+            assert_int_equal(answer.result, POLICY_OTHER_SERVICE);
+            assert_null(answer.rule);
+        }
+    }
+    policy_free(policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +506,7 @@ int main(void)
         cmocka_unit_test(many_rules_are_all_found),
         cmocka_unit_test(a_name_of_127_labels_is_walked),
         cmocka_unit_test(the_nearest_rule_is_named),
+        cmocka_unit_test(some_name_that_may_use_a_port_is_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

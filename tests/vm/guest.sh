@@ -34,17 +34,32 @@ port() {
     done
 }
 
-run_scripts() { # statuses go to descriptor 3
-    local script status begin
+# run_script SCRIPT - its status goes to descriptor 3
+run_script() {
+    local begin=$SECONDS status
+
+    timeout -k 20 "$VM_SCRIPT_SECONDS" bash "$1" </dev/null 3>&-
+    status=$?
+    echo "# ${1#"$ROOT"/}: status $status, $((SECONDS - begin)) s"
+    echo "$status" >&3
+}
+
+# run_scripts - one after another, but those that say so beside the others
+run_scripts() {
+    local script
+    local -a others=()
 
     echo "# vm: kernel $(uname -r), up after $(cut -d ' ' -f 1 /proc/uptime) s"
     for script in "${SCRIPTS[@]}"; do
-        begin=$SECONDS
-        timeout -k 20 "$VM_SCRIPT_SECONDS" bash "$script" </dev/null 3>&-
-        status=$?
-        echo "# ${script#"$ROOT"/}: status $status, $((SECONDS - begin)) s"
-        echo "$status" >&3
+        if grep -q '^# beside the others' "$script"; then
+            run_script "$script" >"$TMPDIR/${script##*/}" 2>&1 &
+        else
+            others+=("$script")
+        fi
     done
+    for script in ${others[@]+"${others[@]}"}; do run_script "$script"; done
+    wait
+    cat "$TMPDIR"/*.sh 2>/dev/null
 }
 
 # shellcheck source=/dev/null
