@@ -33,6 +33,7 @@ void gateway_send_setup(struct gateway *gateway)
 
     memcpy(setup->upstreams, upstream->list, sizeof(setup->upstreams));
     setup->nr_upstreams = (uint32_t)upstream->nr;
+    setup->flows_max = sysctl_flows_max();
     if (!filter_send(&gateway->filter, IPC_SETUP, setup, sizeof(*setup)))
         gateway_kill_filter(gateway, "it does not take its setup");
 }

@@ -2,13 +2,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "fwd/net.h"
 
-#define PROC_SYS "/proc/sys/"
+#define PROC_SYS      "/proc/sys/"
+#define FLOWS_PART    8 /* of the kernel's table, for one agent */
+#define FLOWS_LEAST   64
+#define FLOWS_DEFAULT 8192
 
 enum need {
     NEED_IT, /* the rules rest on it */
@@ -159,4 +163,15 @@ bool sysctl_forwarding(bool is_on, struct err *err)
     };
 
     return ensure_each(list, ARRAY_LEN(list), "", err);
+}
+
+uint32_t sysctl_flows_max(void)
+{
+    char value[16];
+    unsigned long most;
+
+    if (sysctl_read(PROC_SYS "net/netfilter/nf_conntrack_max", value) != 0)
+        return FLOWS_DEFAULT;
+    most = strtoul(value, NULL, 10) / FLOWS_PART;
+    return most < FLOWS_LEAST ? FLOWS_LEAST : most > UINT32_MAX ? UINT32_MAX : (uint32_t)most;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * How it works. Two ctnetlink sockets: one for the dump, whose answers come piece by piece
- * between other work, one for changes, whose answers are read at once. The dump is filtered by
- * mark here: no mask tells the live states from the others. An entry that the receiver has no
- * room for stays in the buffer, so none is lost.
+ * between other work, one for changes, whose answers are read at once. An entry that the
+ * receiver has no room for stays in the buffer, so none is lost.
  *
  * A TCP connection is revoked by its mark, not deleted: rules answer its next packet with a
  * reset. A UDP flow is deleted: its entry would last for as long as the client sends, and the
@@ -120,19 +119,6 @@ int conntrack_dump(struct conntrack *ct)
     return 0;
 }
 
-static bool is_live(uint32_t mark)
-{
-    switch (mark & MARK_STATE_MASK) {
-    case CT_ACCEPTED:
-    case CT_PINNED:
-    case CT_ANSWERED:
-    case CT_HTTP_READ:
-    case CT_HTTP_SENT:
-        return true;
-    }
-    return false;
-}
-
 struct table { /* attributes of one nesting level by type */
     const struct nlattr **at;
     uint16_t max;
@@ -200,8 +186,7 @@ static bool read_live(const struct nlmsghdr *nlh, struct engine_live *live)
                                    .is_ended = is_ended(top[CTA_PROTOINFO]) };
     return read_addr(ip[CTA_IP_V4_SRC], ip[CTA_IP_V6_SRC], &live->src) &&
            read_addr(ip[CTA_IP_V4_DST], ip[CTA_IP_V6_DST], &live->dst) &&
-           (live->protocol == IPPROTO_TCP || live->protocol == IPPROTO_UDP) &&
-           is_live(live->mark);
+           (live->protocol == IPPROTO_TCP || live->protocol == IPPROTO_UDP);
 }
 
 static int fill(struct conntrack *ct)

@@ -195,10 +195,19 @@ void engine_set_policy(struct engine *engine, const struct engine_clock *now,
  * engine_live_allowed - does the policy in force still allow a live connection?
  *
  * Also notes that its address is in use, so that the binding outlives the connection. False: to
- * be reset; a record policy-changed has been written.
+ * be reset; a record policy-changed has been written. One that was not allowed yet, or that is
+ * revoked, is counted and no more.
  */
 bool engine_live_allowed(struct engine *engine, const struct engine_clock *now,
                          const struct engine_live *live);
+
+/**
+ * engine_list_done - all that the kernel knows has been through engine_live_allowed()
+ *
+ * True: an agent has more connections than its share now, or no longer; the kernel's set is to
+ * be emptied, and engine_rebind() to follow.
+ */
+MUST_CHECK bool engine_list_done(struct engine *engine, const struct engine_clock *now);
 
 /**
  * engine_rebind - report all bindings in force to ops->bound again (after a reload or restart)

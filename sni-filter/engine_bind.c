@@ -19,6 +19,8 @@ static void report_bound(struct engine *e, struct binding *b, uint32_t timeout_s
     struct policy_service services[SERVICES_MAX];
     size_t nr = policy_services(e->policy, agent, b->name, services, SERVICES_MAX);
 
+    if (engine_is_crowded(e, b->source_tag))
+        return;
     b->reported_us = e->now->mono_us;
     for (size_t i = 0; i < nr; i++) {
         const struct policy_service *s = &services[i];
@@ -265,6 +267,20 @@ static bool is_live_allowed(struct engine *e, uint32_t source_tag,
     return true;
 }
 
+/* Was it allowed, and is that still so? */
+static bool is_judged(uint32_t mark)
+{
+    switch (mark & MARK_STATE_MASK) {
+    case CT_ACCEPTED:
+    case CT_PINNED:
+    case CT_ANSWERED:
+    case CT_HTTP_READ:
+    case CT_HTTP_SENT:
+        return true;
+    }
+    return false;
+}
+
 bool engine_live_allowed(struct engine *e, const struct engine_clock *now,
                          const struct engine_live *live)
 {
@@ -272,7 +288,8 @@ bool engine_live_allowed(struct engine *e, const struct engine_clock *now,
     const char *name = "";
 
     e->now = now;
-    if (is_live_allowed(e, source_tag, live, &name))
+    engine_crowd_count(e, source_tag, live);
+    if (!is_judged(live->mark) || is_live_allowed(e, source_tag, live, &name))
         return true;
     if (!live->is_ended)
         record_revoked(e, source_tag, live, name);

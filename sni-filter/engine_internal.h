@@ -52,13 +52,19 @@ struct dns_pending {
     uint32_t next_free;
 };
 
+struct crowd {   /* an agent's live connections in the kernel */
+    uint32_t nr; /* so many in the list so far */
+    bool is_crowded;
+};
+
 struct engine {
     struct ipc_setup setup;
     const struct policy *policy;
     struct engine_ops ops;
     bool is_binding_off;
     uint8_t key[16];
-    uint32_t nr_agents;      /* highest source tag that was ever in use + 1 */
+    uint32_t nr_agents; /* highest source tag that was ever in use + 1 */
+    struct crowd crowd[ENGINE_TAGS];
     unsigned *policy_agents; /* source tag -> number in the policy */
     struct binding_table bindings;
     struct flow_table flows;
@@ -195,6 +201,10 @@ void engine_tcp_recheck(struct engine *e);  /* another policy is in force */
 /* engine_dns.c */
 void engine_dns_udp(struct engine *e, const struct ip_packet *packet, uint32_t source_tag);
 void engine_dns_tick(struct engine *e);
+
+/* engine_crowd.c */
+void engine_crowd_count(struct engine *e, uint32_t source_tag, const struct engine_live *live);
+bool engine_is_crowded(const struct engine *e, uint32_t source_tag);
 
 /* engine_setup.c: each agent's share of the tables */
 void engine_share_out(struct engine *e);

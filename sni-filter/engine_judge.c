@@ -217,6 +217,10 @@ struct syn_judgement judge_syn(struct engine *e, uint32_t source_tag, const stru
     struct policy_answer other = policy_addr(e->policy, agent, addr, kinds->read[1], port);
     struct syn_judgement out = { .what = SYN_REFUSE };
 
+    if (engine_is_crowded(e, source_tag)) {
+        out.judgement = refused(REASON_HELD_LIMIT, (struct policy_answer) { 0 });
+        return out;
+    }
     if (plain.result == POLICY_ALLOWED) {
         out.what = SYN_ACCEPT;
         out.judgement = allowed_by_addr(plain);

@@ -35,6 +35,7 @@ void engine_set_setup(struct engine *e, const struct ipc_setup *setup)
     for (uint32_t i = 0; i < old->nr_sources; i++)
         if (strcmp(old->sources[i].agent, setup->sources[i].agent) != 0) {
             binding_drop_agent(&e->bindings, i + 1);
+            e->crowd[i + 1] = (struct crowd) { 0 };
             e->policy_agents[i + 1] = 0; /* the common list, until the policy follows */
         }
     e->setup = *setup;

@@ -8,8 +8,9 @@
  * A policy takes effect on live connections: the engine has it, the kernel's set of bound
  * addresses is emptied and filled anew, then accepted and pinned connections are listed by
  * the packet side; each that is no longer allowed is revoked, and after the last one fwd hears
- * POLICY_DONE. While the set is empty SYNs are judged here. The same list, once a minute, tells
- * the engine which addresses are in use. One list at a time.
+ * POLICY_DONE. While the set is empty SYNs are judged here. The same list, every few seconds,
+ * tells the engine which addresses are in use, and how many connections each agent has. One
+ * list at a time.
  *
  * To the packet side it waits for room, since that side never waits for it. To the dns process
  * it does not: a question that does not fit is answered SERVFAIL.

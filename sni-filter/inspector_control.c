@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_EVERY_US UINT64_C(60000000)
+/* Live connections are listed every two seconds, or, when there are many, so that it takes a
+ * twentieth of the time. */
+#define LIST_EVERY_US UINT64_C(2000000)
+#define LIST_MOST_US  UINT64_C(10000000)
+#define LIST_PART     20
 
 static void put_upstreams(struct inspector *ins)
 {
@@ -50,7 +54,7 @@ void inspector_list(struct inspector *ins, const struct engine_clock *now)
     ins->nr_revoked = 0;
     ins->done_due = ins->done_next;
     ins->done_next = 0;
-    ins->next_list_us = now->mono_us + LIST_EVERY_US;
+    ins->listed_us = now->mono_us;
 }
 
 static void tell_done(struct inspector *ins, bool is_ok, const char *why)
@@ -147,7 +151,16 @@ void inspector_list_done(struct inspector *ins)
 {
     struct engine_clock now = inspector_clock();
 
+    const uint64_t pause_us = LIST_PART * (now.mono_us - ins->listed_us);
+
     ins->is_listing = false;
+    ins->next_list_us = now.mono_us + (pause_us < LIST_EVERY_US  ? LIST_EVERY_US
+                                       : pause_us > LIST_MOST_US ? LIST_MOST_US
+                                                                 : pause_us);
+    if (engine_list_done(ins->engine, &now)) {
+        inspector_order(ins, WIRE_BOUND_FLUSH, NULL, 0, NULL, 0);
+        engine_rebind(ins->engine, &now);
+    }
     for (; ins->done_due != 0; ins->done_due--)
         tell_done(ins, true, "");
     if (ins->done_next != 0)

@@ -26,7 +26,7 @@ struct inspector {
     bool is_listing;
     unsigned done_due, done_next; /* POLICY_DONEs to send after this list, after the next */
     uint32_t nr_revoked;
-    uint64_t next_list_us;
+    uint64_t listed_us, next_list_us;
     uint32_t refused[REFUSED_MAX]; /* tickets of questions that did not fit */
     size_t nr_refused;
     bool is_over;

@@ -70,7 +70,7 @@ static enum reason reason_of_syn_from(const char *client, uint32_t mark)
     uint32_t id = rig_raw(&rig, PLACE_OUTBOUND, mark, packet, len);
 
     assert_true(rig.is_judged[id]);
-    return rig_last(&rig)->reason;
+    return rig.nr_records > 0 ? rig_last(&rig)->reason : REASON_NONE;
 }
 
 static void an_agent_that_stays_keeps_what_it_was_given(void **state)
@@ -168,6 +168,71 @@ static void a_smaller_share_takes_the_oldest_bindings(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
+/* A list of nr live connections of that client, and of one of the other agent's. */
+static bool list(const char *client, uint32_t mark, uint32_t nr, bool is_ended)
+{
+    struct engine_live live = {
+        .dport = 443, .protocol = 6, .mark = mark, .is_ended = is_ended
+    };
+    const struct engine_live other = { .src = { ADDR_V4, { 198, 18, 9, 2 } },
+                                       .dst = { ADDR_V4, { 203, 0, 113, 9 } },
+                                       .protocol = 6,
+                                       .mark = CT_OPEN };
+
+    assert_true(addr_parse(client, strlen(client), &live.src));
+    assert_true(addr_parse("203.0.113.9", strlen("203.0.113.9"), &live.dst));
+    for (uint32_t i = 0; i < nr; i++)
+        assert_true(engine_live_allowed(rig.engine, &rig.now, &live));
+    assert_true(engine_live_allowed(rig.engine, &rig.now, &other));
+    return engine_list_done(rig.engine, &rig.now);
+}
+
+static void an_agent_with_too_many_connections_gets_no_new_ones(void **state)
+{
+    const uint32_t isn = CT_OPEN;
+
+    (void)state;
+    setup.flows_max = 100;
+    change();
+    rig_bind(&rig, "allowed.test", "203.0.113.9");
+    assert_false(list("198.18.0.2", CT_OPEN, 100, false));
+    rig.nr_records = 0;
+    assert_true(list("198.18.0.2", CT_OPEN, 101, false));
+    assert_int_equal(rig.nr_records, 1); /* said once */
+    assert_int_equal(rig_last(&rig)->reason, REASON_HELD_LIMIT);
+    assert_string_equal(rig_last(&rig)->agent, "agent");
+    assert_non_null(strstr(rig_last(&rig)->detail, "101 connections"));
+
+    rig.nr_bound = 0;
+    engine_rebind(rig.engine, &rig.now);
+    assert_int_equal(rig.nr_bound, 0); /* its SYNs come here */
+    rig.nr_records = 0;
+    assert_int_equal(reason_of_syn_from("198.18.0.2", isn), REASON_HELD_LIMIT);
+    assert_int_equal(reason_of_syn_from("198.18.9.2", isn), REASON_ADDRESS_NOT_BOUND);
+
+    /* its connections in both families count, also those that were allowed; not those that
+     * have ended */
+    assert_false(list("2001:2::2", CT_OPEN, 76, false));
+    assert_true(list("198.18.0.2", CT_OPEN, 75, false));
+    engine_rebind(rig.engine, &rig.now);
+    assert_true(rig.nr_bound > 0);
+    rig.nr_records = 0;
+    assert_int_equal(reason_of_syn_from("198.18.0.2", isn), REASON_NONE);
+    assert_false(list("198.18.0.2", CT_REVOKED, 1000, true));
+}
+
+static void another_agent_in_its_place_has_none(void **state)
+{
+    (void)state;
+    setup.flows_max = 1;
+    change();
+    assert_true(list("198.18.9.2", CT_OPEN, 2, false));
+    assert_int_equal(reason_of_syn_from("198.18.9.2", CT_OPEN), REASON_HELD_LIMIT);
+    source(2, "198.18.9.0/24", "third");
+    change();
+    assert_int_equal(reason_of_syn_from("198.18.9.2", CT_OPEN), REASON_ADDRESS_NOT_BOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +242,8 @@ int main(void)
         TEST(one_that_is_new_is_known),
         TEST(what_the_rules_call_spoofed_is_dropped_whatever_its_address),
         TEST(a_name_may_not_lead_to_a_denied_network),
+        TEST(an_agent_with_too_many_connections_gets_no_new_ones),
+        TEST(another_agent_in_its_place_has_none),
         cmocka_unit_test(a_smaller_share_takes_the_oldest_bindings),
     };
 
