@@ -73,6 +73,7 @@ help:
 ## make cli          the programs' command lines, good and bad input
 ## make e2e          real clients and servers through the gateway, in network namespaces
 ## make docker       the stack on Docker engines of their own
+## make start-test   "make start" on a new Debian without compiler and Docker; minutes, and packages from the mirror
 ## make vm           a set of them on Debian's stock kernel, in qemu
 ## make bench        figures against plain forwarding
 ## make fuzz         every fuzz target for FUZZ_SECONDS
@@ -133,7 +134,7 @@ export SECCTL_RECORDINGS ?= $(patsubst %/,%,$(dir $(firstword $(wildcard $(CURDI
 
 UNIT_RUN = set -e; for t in $(patsubst tests/unit/%.c,$(BUILD)/$(1)/%,$(UNITS)); do tests/unit/run $$t; done
 
-.PHONY: unit check check-gcc check-clang cli e2e docker vm bench test demo deps
+.PHONY: unit check check-gcc check-clang cli e2e docker start-test vm bench test demo deps
 unit: $(UNITS:tests/unit/%.c=$(BUILD)/plain/%)
 	@$(call UNIT_RUN,plain)
 check-gcc: $(UNITS:tests/unit/%.c=$(BUILD)/gcc-san/%)
@@ -148,6 +149,8 @@ e2e: all
 	tests/run.sh e2e
 docker: all
 	tests/run.sh docker
+start-test:
+	tests/start-test.sh
 vm: all
 	tests/run.sh vm
 bench: all $(BENCHES:tests/bench/%.c=$(BUILD)/plain/%)

@@ -33,18 +33,26 @@ engine_is_there() {
         { command -v docker >/dev/null && docker version >/dev/null 2>&1; }
 }
 
-# engine_start - what a package has installed, with whatever this system starts services
+# engine_start - what a package has installed, with whatever this system starts services. Where that is no systemd, its
+# script may fail (Debian's wants to raise limits, which a container may not): then without one
 engine_start() {
-    local i
+    local i log=/var/log/dockerd.log said
 
     engine_is_there && return
     say 'starting the Docker engine'
-    as_root systemctl start docker >/dev/null 2>&1 || as_root service docker start >/dev/null 2>&1 || true
-    for ((i = 0; i < 60; i++)); do
+    if [ -d /run/systemd/system ]; then
+        said=$(as_root systemctl start docker 2>&1) || true
+    elif ! said=$(as_root service docker start 2>&1); then
+        say "\"service docker start\" failed ($(tail -n 1 <<<"$said")): starting dockerd without it; its log is $log"
+        # shellcheck disable=SC2016 # the inner shell's
+        as_root sh -c 'setsid dockerd >>"$1" 2>&1 </dev/null &' sh "$log"
+        said="see $log"
+    fi
+    for ((i = 0; i < 120; i++)); do
         engine_is_there && return
         sleep 0.5
     done
-    fail 'the Docker engine is installed but does not run: start it ("systemctl start docker", or dockerd), then again'
+    fail "the Docker engine is installed but does not run${said:+ ($(tail -n 1 <<<"$said"))}: start it (\"systemctl start docker\", or dockerd), then again"
 }
 
 engine_answers() {
