@@ -66,7 +66,7 @@ help:
 ## make images       the images of the gateway and of the agent, for the Docker engine of this machine
 ## make base-image   debian:bookworm-slim by debootstrap, where no image registry can be reached
 ## make demo         see it work: a small internet in namespaces, allowed and denied names
-## make test         everything below but fuzz
+## make test         everything below but fuzz and start-test
 ## make deps         install what building and testing need (Debian, Ubuntu)
 ## make unit         unit tests
 ## make check        unit tests under gcc and clang, with address and undefined-behaviour sanitizers

@@ -9,6 +9,7 @@
 #include "ctl/on_stack.h"
 #include "ctl/options.h"
 #include "ctl/session.h"
+#include "ctl/shell_end.h"
 #include "ctl/signals.h"
 #include "ctl/terminal.h"
 
@@ -57,24 +58,74 @@ static const struct stack_container *choose(const struct stack_list *list, const
     return NULL;
 }
 
-static int finish(struct stack *stack, const char *id, enum session_end end, struct err *err)
+/* What runs in the container for this secctl. */
+struct inside {
+    const char *container;
+    char id[72]; /* /exec/ID */
+    char mark[SHELL_MARK_MAX];
+};
+
+/* The signal that secctl was asked to end by is handed on; a terminal or a reader that has gone
+ * stands for SIGHUP. */
+static void end_inside(struct stack *stack, const struct inside *inside)
+{
+    const char *signal = signals_ending() == SIGINT    ? "INT"
+                         : signals_ending() == SIGTERM ? "TERM"
+                                                       : "HUP";
+
+    shell_end(stack, inside->container, inside->id, inside->mark, signal);
+}
+
+static int finish(struct stack *stack, const struct inside *inside, enum session_end end,
+                  struct err *err)
 {
     int status = EXIT_FAILED;
 
     switch (end) {
     case SESSION_ENDED:
-        if (!engine_command_status(stack->engine, id, &status, err))
+        if (!engine_command_status(stack->engine, inside->id, &status, err))
             return EXIT_FAILED;
         err->text[0] = '\0'; /* its status needs no reason */
         return status;
     case SESSION_KILLED:
+        end_inside(stack, inside);
         return 128 + (signals_ending() ? signals_ending() : SIGHUP);
     case SESSION_CLOSED:
+        end_inside(stack, inside);
         return 128 + SIGPIPE;
     case SESSION_FAILED:
         break;
     }
     return EXIT_FAILED;
+}
+
+/* Run the command with its mark, on this terminal or these pipes. */
+static int run_inside(struct stack *stack, struct engine_command *command, struct err *err)
+{
+    struct session session = { .engine = stack->engine, .has_terminal = command->has_terminal };
+    struct inside inside = { .container = command->container };
+    const char *env[AGENT_ENV_MAX + 2];
+    struct option_list extra = { .nr = 0 };
+    struct agent_env own;
+    char object[128];
+    int status = EXIT_FAILED;
+
+    if (agent_env_make(stack->settings, &extra, command->has_terminal, &own, err) &&
+        shell_mark_make(inside.mark, err)) {
+        memcpy(env, own.all, own.nr * sizeof(*env));
+        env[own.nr] = inside.mark;
+        env[own.nr + 1] = NULL;
+        command->env = env;
+        session.stream = engine_command_start(stack->engine, command, inside.id, err);
+        if (session.stream) {
+            snprintf(object, sizeof(object), "/exec/%s", inside.id);
+            session.object = object;
+            status = finish(stack, &inside, session_run(&session, err), err);
+        }
+        http_stream_free(session.stream);
+    }
+    agent_env_clear(&own);
+    return status;
 }
 
 static int shell_on(struct stack *stack, void *arg, struct err *err)
@@ -84,31 +135,14 @@ static int shell_on(struct stack *stack, void *arg, struct err *err)
     };
     const struct shell_request *request = arg;
     const struct stack_container *agent = choose(&stack->list, request->name, err);
-    const struct settings *settings = stack->settings;
-    struct option_list extra = { .nr = 0 };
     struct engine_command command = { .argv = request->command ? request->command : shell,
                                       .has_input = true,
                                       .has_terminal = terminal_is_there() };
-    struct session session = { .engine = stack->engine, .has_terminal = command.has_terminal };
-    struct agent_env env;
-    char id[72], object[128];
-    int status = EXIT_FAILED;
 
     if (agent == NULL)
         return EXIT_FAILED;
     command.container = agent->id;
-    if (agent_env_make(settings, &extra, command.has_terminal, &env, err)) {
-        command.env = env.all;
-        session.stream = engine_command_start(stack->engine, &command, id, err);
-        if (session.stream) {
-            snprintf(object, sizeof(object), "/exec/%s", id);
-            session.object = object;
-            status = finish(stack, id, session_run(&session, err), err);
-        }
-        http_stream_free(session.stream);
-    }
-    agent_env_clear(&env);
-    return status;
+    return run_inside(stack, &command, err);
 }
 
 int ctl_shell(int argc, char **argv, struct err *err)

@@ -127,6 +127,32 @@ check_has 'it is the agent, with no more rights' 'CapEff:	0000000000000000' secc
 check_has 'as its user' 'uid=1000(claude)' secctl shell -- id </dev/null
 check_has 'on a terminal: its size, another, Ctrl-C, its exit status' 'status 7' session "$BUILD/secctl" shell -- bash -c "$TALKS"
 check_has 'the terminal is as before' 'modes restored' echo "$OUT"
+# what it runs ends with it, in whichever way secctl goes
+left() { # processes of its commands in the agent's container, which is sleep's
+    agent sh -c 'for d in /proc/[0-9]*; do tr "\0" "\n" <$d/environ | grep -q ^SECCTL_SHELL= && tr "\0" " " <$d/cmdline; done' 2>/dev/null
+}
+none_left() { [ -z "$(left)" ]; }
+shell_hangup() { # STEP... COMMAND
+    on_terminal raw expect:ready-2 "${@:1:$#-1}" -- "$BUILD/secctl" shell -- bash -c "${!#}"
+}
+QUIET='echo ready-$((1 + 1)); exec sleep 1000'
+check_has 'the terminal of a shell goes away: secctl ends' 'status 129' shell_hangup hangup "$QUIET"
+check 'and its command did' none_left
+check_has 'one that does not want to has 5 s' 'status 129' shell_hangup hangup "$DEAF"
+check 'and is killed' none_left
+is_there="run:docker exec $(agent_container claude) sh -c 'grep -q SECCTL_SHELL /proc/[0-9]*/environ 2>/dev/null'"
+check_has 'SIGTERM ends both' 'status 143' shell_hangup "$is_there" signal:TERM "$QUIET"
+check 'nothing is left' none_left
+in_bash() { on_terminal raw 'send:sleep 1000 &\r' 'send:echo ready-$((1 + 1))\r' expect:ready-2 'send:sleep 2000\r' quiet:1 hangup -- "$BUILD/secctl" shell; }
+check_has 'with a shell its jobs end' 'status 129' in_bash
+check 'all of them' retry 10 none_left
+shell_cut() {
+    secctl shell -- yes </dev/null | head -n 1
+    echo "status ${PIPESTATUS[0]}"
+}
+check_has 'a reader that goes away ends it too' 'status 141' shell_cut
+check 'nothing is left of that' none_left
+
 agent_up second
 check_has 'with two agents it asks which' 'expected --name and one of: ' status_of secctl shell
 check_has 'by name' 'second' shell --name second -- hostname
