@@ -161,10 +161,14 @@ static void look_at_agent(struct report *report, const struct stack_container *a
     started_at(report->stack, link->id, link_start);
     started_at(report->stack, agent->id, agent_start);
     if (strcmp(link_start, agent_start) > 0)
-        differ(report,
-               "agent %s is cut off, its link was started again after it: end it and "
-               "start it again",
-               agent->agent);
+        /* it stays in the namespace of before, which an engine that was restarted with
+         * live-restore may leave as it was */
+        differ(
+            report,
+            "agent %s has lost its link, which was started again after it: it is cut off, or "
+            "has what an engine's live-restore left of the earlier link, lock and all; end it "
+            "and start it again",
+            agent->agent);
 }
 
 static void look_at_link(struct report *report, const struct stack_container *link)

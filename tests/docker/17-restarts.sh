@@ -162,7 +162,7 @@ secctl run -- bash -c "$LOOPS" >"$T/run-claude" 2>&1 </dev/null &
 PIDS+=($!)
 advance kept 1 60
 docker restart -t 1 claude-secure-link-1 >/dev/null
-check_has 'with its link started after it status says that the agent is cut off' 'started again after it' \
+check_has 'with its link started after it status says so' 'started again after it' \
     status_says 'started again after it'
 check 'the agent is closed' closed
 check 'stop takes all away' secctl stop
