@@ -4,6 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/* "_http._tcp.deb.example": of SRV and TXT records (RFC 8552), where no host can be. apt asks
+ * for one beside each mirror's own name. */
+static bool is_of_a_service(const struct log_record *record)
+{
+    return record->name[0] == '_' && strcmp(record->event, "dns") == 0;
+}
+
 /* What a rule would have to name besides the name; false when no rule would help. */
 static bool service_for(const struct log_record *record, char out[16])
 {
@@ -35,7 +42,8 @@ void log_hint_count(struct log_hint *hint, const struct log_record *record)
     size_t i = 0;
 
     /* what is no host name is no word for a shell either */
-    if (strcmp(record->verdict, "deny") != 0 || !service_for(record, service) ||
+    if (strcmp(record->verdict, "deny") != 0 || is_of_a_service(record) ||
+        !service_for(record, service) ||
         hostname_canonical((const uint8_t *)record->name, strlen(record->name), name) == 0)
         return;
     while (i < hint->nr && (strcmp(hint->names[i].name, name) != 0 ||

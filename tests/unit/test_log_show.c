@@ -251,6 +251,7 @@ static void nothing_is_suggested_that_a_rule_would_not_allow(void **state)
     count("tls", "name-not-allowed", "evil.example; rm -rf ~", 443, 9);
     count("tls", "name-not-allowed", "$(x).example", 443, 9);
     count("tls", "name-not-allowed", "a\n.example", 443, 9);
+    count("dns", "name-not-allowed", "_http._tcp.deb.example", 53, 9);
     count("packet", "service-not-allowed", "a.example", 9, 9);
     count("tls", "service-not-allowed", "a.example", -1, 9);
     log_hint_text(&hint, NULL, text);
