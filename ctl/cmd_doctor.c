@@ -10,8 +10,9 @@
 
 static void ask_engine(struct doctor *doctor)
 {
-    static void (*const parts[])(struct doctor * doctor) = { doctor_engine, doctor_images,
-                                                             doctor_stack, doctor_leftovers };
+    static void (*const parts[])(struct doctor * doctor) = { doctor_engine, doctor_ipv6,
+                                                             doctor_images, doctor_stack,
+                                                             doctor_leftovers };
 
     for (size_t i = 0; i < ARRAY_LEN(parts) && !signals_ending(); i++)
         parts[i](doctor);

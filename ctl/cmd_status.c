@@ -231,6 +231,9 @@ static void print_text(const struct report *report)
     if (report->has_state)
         printf("policy   %s, %lld rules\n", report->state.policy_id,
                (long long)report->state.nr_rules);
+    if (report->stack->is_ipv6_chosen)
+        printf("ipv6     %s: %s\n", report->stack->ipv6.is_wanted ? "yes" : "no",
+               report->stack->ipv6.why);
     for (size_t i = 0; i < report->nr; i++)
         printf("differs: %s\n", report->differences[i]);
 }
@@ -255,6 +258,11 @@ static bool print_json(const struct report *report, struct err *err)
     }
     if (report->has_state)
         json_put_item(&make, root, "gateway", cJSON_Duplicate(report->state.document, true));
+    if (report->stack->is_ipv6_chosen) {
+        part = json_make_object(&make, root, "ipv6");
+        json_put_bool(&make, part, "wanted", report->stack->ipv6.is_wanted);
+        json_put(&make, part, "why", report->stack->ipv6.why);
+    }
     part = json_make_array(&make, root, "differences");
     for (size_t i = 0; i < report->nr; i++)
         json_append(&make, part, report->differences[i]);

@@ -13,6 +13,7 @@
 #include "common/attr.h"
 #include "common/err.h"
 #include "ctl/engine.h"
+#include "ctl/ipv6.h"
 #include "ctl/settings.h"
 
 #define FINDINGS_MAX     64
@@ -35,6 +36,7 @@ struct finding {
 struct doctor {
     struct settings settings;
     struct engine *engine; /* NULL: none can be reached */
+    struct ipv6 ipv6;      /* doctor_ipv6()'s */
     struct finding list[FINDINGS_MAX];
     size_t nr;
 };
@@ -47,6 +49,7 @@ void doctor_add(struct doctor *doctor, enum finding_level level, const char *top
 void doctor_settings(struct doctor *doctor);  /* .env, policy, workspace, CA_FILE */
 void doctor_host(struct doctor *doctor);      /* resolver, TLS interception, proxies */
 void doctor_engine(struct doctor *doctor);    /* what the engine says of itself, disk, clock */
+void doctor_ipv6(struct doctor *doctor);      /* have the agents IPv6, and why (not) */
 void doctor_networks(struct doctor *doctor);  /* subnets that collide */
 void doctor_images(struct doctor *doctor);    /* images, and the kernel by a probe container */
 void doctor_stack(struct doctor *doctor);     /* the gateway that is there */

@@ -153,6 +153,31 @@ void doctor_engine(struct doctor *doctor)
     cJSON_Delete(info);
 }
 
+/* --- IPv6 --------------------------------------------------------------------------------- */
+
+void doctor_ipv6(struct doctor *doctor)
+{
+    struct ipv6 *ipv6 = &doctor->ipv6;
+    char obstacle[IPV6_WHY_MAX] = "";
+    struct err err;
+
+    if (!ipv6_choose(doctor->engine, &doctor->settings, ipv6, &err)) {
+        add_error(doctor, "ipv6", &err);
+        return;
+    }
+    if (ipv6->is_wanted)
+        ipv6_obstacle(doctor->engine, obstacle);
+    if (obstacle[0])
+        doctor_add(
+            doctor, FINDING_WARNING, "ipv6",
+            "nothing, if it works all the same; else set EXTERNAL_IPV6=off in .env, then "
+            "\"secctl stop\" and start",
+            "the agents have it (%s), but %s", ipv6->why, obstacle);
+    else
+        doctor_add(doctor, FINDING_OK, "ipv6", "", "the agents have %s: %s",
+                   ipv6->is_wanted ? "it" : "IPv4 only", ipv6->why);
+}
+
 /* --- leftovers --------------------------------------------------------------------------- */
 
 /* Who else is on claude-internal. A container there that may make raw packets can pretend to
@@ -192,8 +217,8 @@ static void check_network(struct doctor *doctor, const char *name)
             add_error(doctor, "leftovers", &err);
         return;
     }
-    if (!stack_network_differs(&doctor->settings, name, answer, difference, sizeof(difference),
-                               &err))
+    if (!stack_network_differs(&doctor->settings, name, doctor->ipv6.is_wanted, answer,
+                               difference, sizeof(difference), &err))
         add_error(doctor, "leftovers", &err);
     else if (difference[0])
         doctor_add(

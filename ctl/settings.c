@@ -110,6 +110,22 @@ static bool read_subnet(const struct context *context, const char *value, void *
     return true;
 }
 
+static bool read_ipv6(const struct context *context, const char *value, void *field)
+{
+    static const char *const words[] = {
+        [EXTERNAL_IPV6_AUTO] = "auto",
+        [EXTERNAL_IPV6_ON] = "on",
+        [EXTERNAL_IPV6_OFF] = "off",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strcmp(value, words[i]) == 0) {
+            *(enum external_ipv6 *)field = (enum external_ipv6)i;
+            return true;
+        }
+    return reject(context, "is no choice, expected auto, on or off");
+}
+
 static bool read_image(const struct context *context, const char *value, void *field)
 {
     const struct token token = { value, strlen(value) };
@@ -192,6 +208,7 @@ static const struct key {
       "10.213.76.0/24" },
     { "TUNNEL_SUBNET", offsetof(struct settings, tunnel_subnet), read_subnet,
       "10.213.77.0/24" },
+    { "EXTERNAL_IPV6", offsetof(struct settings, external_ipv6), read_ipv6, "auto" },
     { "GATEWAY_IMAGE", offsetof(struct settings, gateway_image), read_image,
       "claude-secure-gateway:latest" },
     { "AGENT_IMAGE", offsetof(struct settings, agent_image), read_image,

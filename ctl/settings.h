@@ -18,6 +18,8 @@
 #define SETTINGS_IMAGE_MAX    256
 #define SETTINGS_WARNINGS_MAX 2048
 
+enum external_ipv6 { EXTERNAL_IPV6_AUTO, EXTERNAL_IPV6_ON, EXTERNAL_IPV6_OFF };
+
 struct settings {
     char home[FOLDER_PATH_MAX];     /* see folder_home() */
     char policy[FOLDER_PATH_MAX];   /* home/policy */
@@ -29,8 +31,9 @@ struct settings {
     char workspace_dir[FOLDER_PATH_MAX]; /* WORKSPACE_DIR: absolute, to be checked by
                                             workspace_check(); "": the volume */
     char ca_file[FOLDER_PATH_MAX];       /* CA_FILE: absolute, checked by ca_file_check() */
-    struct prefix internal_subnet; /* INTERNAL_SUBNET: a private IPv4 /24; 10.213.76.0/24 */
-    struct prefix tunnel_subnet;   /* TUNNEL_SUBNET: another; 10.213.77.0/24 */
+    struct prefix internal_subnet;    /* INTERNAL_SUBNET: a private IPv4 /24; 10.213.76.0/24 */
+    struct prefix tunnel_subnet;      /* TUNNEL_SUBNET: another; 10.213.77.0/24 */
+    enum external_ipv6 external_ipv6; /* EXTERNAL_IPV6; auto */
     char gateway_image[SETTINGS_IMAGE_MAX]; /* GATEWAY_IMAGE; claude-secure-gateway:latest */
     char agent_image[SETTINGS_IMAGE_MAX];   /* AGENT_IMAGE; claude-secure-claude:latest */
     int64_t agent_pids;                     /* AGENT_PIDS: processes and threads; 4096 */

@@ -11,6 +11,7 @@
 #define CTL_STACK_H
 
 #include "ctl/engine.h"
+#include "ctl/ipv6.h"
 #include "ctl/settings.h"
 #include "ctl/stack_list.h"
 
@@ -20,6 +21,8 @@ struct stack {
     struct stack_list list; /* as of the last stack_refresh() */
     char owner[OWNER_TEXT_MAX];
     bool is_unverified; /* the gateway runs, stack_verify() has not looked at it */
+    struct ipv6 ipv6;   /* once is_ipv6_chosen: see stack_ipv6() */
+    bool is_ipv6_chosen;
 };
 
 /** stack_open - find the engine and what is there of the stack. stack_close() also after a
@@ -44,6 +47,9 @@ MUST_CHECK bool stack_up(struct stack *stack, struct err *err);
 /** stack_verify - does the running gateway work, by the home folder's policy, for the links
  * that are there? Makes it so. */
 MUST_CHECK bool stack_verify(struct stack *stack, struct err *err);
+
+/** stack_ipv6 - choose, once, whether the agents have IPv6 (see ipv6.h); stack->ipv6 says so */
+MUST_CHECK bool stack_ipv6(struct stack *stack, struct err *err);
 
 /** stack_network_ensure - the network exists, as it should be; one that differs and that nobody
  * is on is made anew */

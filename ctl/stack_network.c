@@ -30,18 +30,20 @@ static bool option_is(const cJSON *answer, const char *option, const char *value
     return true;
 }
 
-bool stack_network_differs(const struct settings *settings, const char *name,
+bool stack_network_differs(const struct settings *settings, const char *name, bool has_ipv6,
                            const cJSON *answer, char *difference, size_t size, struct err *err)
 {
     bool is_internal = strcmp(name, STACK_INTERNAL) == 0, found, is_quiet = true,
-         is_wide = true;
+         is_wide = true, found_ipv6;
     const char *project, *driver, *subnet;
     char wanted[PREFIX_TEXT_MAX];
 
     difference[0] = '\0';
     if (!json_string_or(answer, "Labels/" LABEL_PROJECT, "", &project, err) ||
         !json_string(answer, "Driver", &driver, err) ||
-        !json_bool(answer, "Internal", &found, err) || !find_subnet(answer, &subnet, err))
+        !json_bool(answer, "Internal", &found, err) ||
+        !json_bool_or(answer, "EnableIPv6", false, &found_ipv6, err) ||
+        !find_subnet(answer, &subnet, err))
         return false;
     if (is_internal &&
         (!option_is(answer, "com.docker.network.bridge.inhibit_ipv4", "true", &is_quiet, err) ||
@@ -61,5 +63,8 @@ bool stack_network_differs(const struct settings *settings, const char *name,
         snprintf(difference, size, "gives the host an address on it (no inhibit_ipv4)");
     else if (!is_wide)
         snprintf(difference, size, "has another MTU than 1600");
+    else if (found_ipv6 != (has_ipv6 && !is_internal))
+        snprintf(difference, size, "has %sIPv6, expected %s (EXTERNAL_IPV6)",
+                 found_ipv6 ? "" : "no ", found_ipv6 ? "none" : "it");
     return true;
 }

@@ -26,12 +26,20 @@ static bool tell_gateway(struct stack *stack, const char *const *argv, struct er
 
 bool stack_attach(struct stack *stack, const char *agent, unsigned n, struct err *err)
 {
-    char outer[ADDR_TEXT_MAX], inner[ADDR_TEXT_MAX];
-    const char *argv[] = { STACK_FWD, "attach", agent, outer, inner, NULL };
+    char outer[ADDR_TEXT_MAX], inner[ADDR_TEXT_MAX], inner6[ADDR_TEXT_MAX];
+    const char *argv[] = { STACK_FWD, "attach", agent, outer, inner, NULL, NULL };
 
+    if (!stack_ipv6(stack, err))
+        return false;
     stack_address(&stack->settings->internal_subnet, n + STACK_SLOT_OFFSET, outer);
     stack_address(&stack->settings->tunnel_subnet, n + STACK_SLOT_OFFSET, inner);
-    return tell_gateway(stack, argv, err);
+    if (stack->ipv6.is_wanted)
+        argv[5] = stack_address6(stack->settings, n + STACK_SLOT_OFFSET, inner6);
+    if (tell_gateway(stack, argv, err))
+        return true;
+    /* one that was killed may have left the name with the addresses of other settings */
+    return err->code != EINTR && strstr(err->text, "with other addresses") != NULL &&
+           stack_detach(stack, agent, err) && tell_gateway(stack, argv, err);
 }
 
 bool stack_detach(struct stack *stack, const char *agent, struct err *err)
@@ -123,6 +131,9 @@ static bool claim(struct stack *stack, const char *name, struct stack_run *run, 
     struct stack_agent_spec spec = { .settings = stack->settings, .owner = stack->owner };
     char container[STACK_NAME_MAX];
 
+    if (!stack_ipv6(stack, err))
+        return false;
+    spec.has_ipv6 = stack->ipv6.is_wanted;
     for (unsigned first = 1;; first = run->n + 1) {
         run->n = stack_list_free_slot(&stack->list, subnet, first);
         if (run->n == 0)

@@ -14,11 +14,39 @@
 
 #define SECOND_NS 1000000000LL
 
+/* The last group but one of what an IPv6 network is of. */
+enum network6 { NETWORK6_TUNNEL, NETWORK6_EXTERNAL };
+
 const char *stack_address(const struct prefix *subnet, unsigned host, char text[ADDR_TEXT_MAX])
 {
     struct addr addr = subnet->addr;
 
     addr.bytes[3] = (uint8_t)host;
+    return addr_format(&addr, text);
+}
+
+static struct addr address6(const struct settings *settings, enum network6 network,
+                            unsigned host)
+{
+    const uint8_t *subnet = settings->tunnel_subnet.addr.bytes;
+    const uint8_t bytes[16] = { 0xfd,
+                                0x73,
+                                0x65,
+                                0x63,
+                                subnet[0],
+                                subnet[1],
+                                subnet[2],
+                                (uint8_t)network,
+                                [15] = (uint8_t)host };
+
+    return addr_from_bytes(ADDR_V6, bytes);
+}
+
+const char *stack_address6(const struct settings *settings, unsigned host,
+                           char text[ADDR_TEXT_MAX])
+{
+    const struct addr addr = address6(settings, NETWORK6_TUNNEL, host);
+
     return addr_format(&addr, text);
 }
 
@@ -78,7 +106,20 @@ static void put_spec(struct json_make *make, cJSON *body, cJSON *labels, const c
     json_put(make, labels, "com.docker.compose.config-hash", spec);
 }
 
-cJSON *stack_network(const struct settings *settings, const char *name, struct err *err)
+static void put_external6(struct json_make *make, cJSON *body, const struct settings *settings)
+{
+    const struct prefix subnet = { address6(settings, NETWORK6_EXTERNAL, 0), 64 };
+    const struct addr gateway = address6(settings, NETWORK6_EXTERNAL, 1);
+    char text[PREFIX_TEXT_MAX];
+    cJSON *part = json_make_array(make, json_make_object(make, body, "IPAM"), "Config");
+
+    part = json_make_object(make, part, NULL); /* IPv4's is for the engine to choose */
+    json_put(make, part, "Subnet", prefix_format(&subnet, text));
+    json_put(make, part, "Gateway", addr_format(&gateway, text));
+}
+
+cJSON *stack_network(const struct settings *settings, const char *name, bool has_ipv6,
+                     struct err *err)
 {
     struct json_make make = { .is_failed = false };
     cJSON *body = json_make_object(&make, NULL, NULL), *part;
@@ -90,7 +131,7 @@ cJSON *stack_network(const struct settings *settings, const char *name, struct e
     json_put_bool(&make, body, "CheckDuplicate", true);
     json_put(&make, body, "Driver", "bridge");
     json_put_bool(&make, body, "Internal", is_internal);
-    json_put_bool(&make, body, "EnableIPv6", false);
+    json_put_bool(&make, body, "EnableIPv6", has_ipv6 && !is_internal);
     part = json_make_object(&make, body, "Labels");
     json_put(&make, part, LABEL_PROJECT, STACK_PROJECT);
     json_put(&make, part, LABEL_NETWORK, name);
@@ -103,6 +144,8 @@ cJSON *stack_network(const struct settings *settings, const char *name, struct e
         json_put(&make, part, "Subnet", prefix_format(subnet, text));
         json_putf(&make, part, "IPRange", "%s/25", stack_address(subnet, 128, address));
         json_put(&make, part, "Gateway", stack_address(subnet, 1, address));
+    } else if (has_ipv6) {
+        put_external6(&make, body, settings);
     }
     return json_finish(&make, body, err);
 }
@@ -185,7 +228,7 @@ static void put_gateway_command(struct json_make *make, cJSON *body,
                                 const struct stack_gateway_spec *want, const char *outer)
 {
     cJSON *command = json_make_array(make, body, "Cmd");
-    char inner[ADDR_TEXT_MAX];
+    char inner[ADDR_TEXT_MAX], inner6[ADDR_TEXT_MAX];
 
     json_append(make, command, "gateway");
     json_append(make, command, "--config");
@@ -193,8 +236,12 @@ static void put_gateway_command(struct json_make *make, cJSON *body,
     json_append(make, command, "--set");
     json_appendf(make, command, "internal=%s", outer);
     json_append(make, command, "--set");
-    json_appendf(make, command, "tunnel.address=%s/24",
-                 stack_address(&want->settings->tunnel_subnet, ROUTER_HOST, inner));
+    stack_address(&want->settings->tunnel_subnet, ROUTER_HOST, inner);
+    if (want->has_ipv6)
+        json_appendf(make, command, "tunnel.address=%s/24, %s/64", inner,
+                     stack_address6(want->settings, ROUTER_HOST, inner6));
+    else
+        json_appendf(make, command, "tunnel.address=%s/24", inner);
     if (want->resolver.setting) {
         json_append(make, command, "--set");
         json_appendf(make, command, "dns.upstream=%s", want->resolver.setting);
@@ -203,9 +250,29 @@ static void put_gateway_command(struct json_make *make, cJSON *body,
     json_append(make, command, POLICY_FOLDER "/gateway.conf");
 }
 
+static void put_sysctls(struct json_make *make, cJSON *sysctls, const char *const (*list)[2],
+                        size_t nr)
+{
+    for (size_t i = 0; i < nr; i++)
+        json_put(make, sysctls, list[i][0], list[i][1]);
+}
+
+/* For devices that are still to be made: engines switch IPv6 off in a container, or on its
+ * devices, where no network has it. Their own devices stay as the engine has them. */
+static const char *const sysctls6[][2] = {
+    { "net.ipv6.conf.default.disable_ipv6", "0" },
+    { "net.ipv6.conf.default.accept_ra", "0" },
+    { "net.ipv6.conf.default.accept_redirects", "0" },
+};
+
 static void put_gateway_host(struct json_make *make, cJSON *host,
                              const struct stack_gateway_spec *want)
 {
+    static const char *const forwarding6[][2] = {
+        { "net.ipv6.conf.all.forwarding", "1" },
+        { "net.ipv6.conf.all.accept_redirects", "0" },
+        { "net.ipv6.icmp.ratelimit", "0" },
+    };
     static const char *const sysctls[][2] = {
         { "net.ipv4.ip_forward", "1" },
         { "net.ipv4.ip_unprivileged_port_start", "53" },
@@ -226,8 +293,11 @@ static void put_gateway_host(struct json_make *make, cJSON *host,
     put_restart(make, host);
     json_put_bool(make, host, "ReadonlyRootfs", true);
     part = json_make_object(make, host, "Sysctls");
-    for (size_t i = 0; i < ARRAY_LEN(sysctls); i++)
-        json_put(make, part, sysctls[i][0], sysctls[i][1]);
+    put_sysctls(make, part, sysctls, ARRAY_LEN(sysctls));
+    if (want->has_ipv6) {
+        put_sysctls(make, part, sysctls6, ARRAY_LEN(sysctls6));
+        put_sysctls(make, part, forwarding6, ARRAY_LEN(forwarding6));
+    }
     json_put(make, json_make_object(make, host, "Tmpfs"), "/run/secctl",
              "mode=0755,size=1m,nosuid,nodev,noexec");
     part = json_make_array(make, host, "Mounts");
@@ -264,7 +334,7 @@ cJSON *stack_gateway(const struct stack_gateway_spec *want, char spec[STACK_SPEC
 }
 
 static void put_link_command(struct json_make *make, cJSON *body,
-                             const struct settings *settings, unsigned host)
+                             const struct settings *settings, unsigned host, bool has_ipv6)
 {
     cJSON *command = json_make_array(make, body, "Cmd");
     char text[ADDR_TEXT_MAX];
@@ -276,6 +346,12 @@ static void put_link_command(struct json_make *make, cJSON *body,
     json_appendf(make, command, "%s/24", stack_address(&settings->tunnel_subnet, host, text));
     json_append(make, command, "--router");
     json_append(make, command, stack_address(&settings->tunnel_subnet, ROUTER_HOST, text));
+    if (has_ipv6) {
+        json_append(make, command, "--inner6");
+        json_appendf(make, command, "%s/64", stack_address6(settings, host, text));
+        json_append(make, command, "--router6");
+        json_append(make, command, stack_address6(settings, ROUTER_HOST, text));
+    }
     json_append(make, command, "--resolv-conf");
     json_append(make, command, "/etc/resolv.conf");
 }
@@ -290,11 +366,14 @@ cJSON *stack_link(const struct stack_agent_spec *want, struct err *err)
 
     json_put(&make, body, "Image", settings->gateway_image);
     json_put(&make, body, "Hostname", want->agent); /* the agent shares it */
-    put_link_command(&make, body, settings, want->n + STACK_SLOT_OFFSET);
+    put_link_command(&make, body, settings, want->n + STACK_SLOT_OFFSET, want->has_ipv6);
     put_health(&make, body, health);
     host = json_make_object(&make, body, "HostConfig");
     put_security(&make, host, true, NULL);
     put_restart(&make, host);
+    if (want->has_ipv6)
+        put_sysctls(&make, json_make_object(&make, host, "Sysctls"), sysctls6,
+                    ARRAY_LEN(sysctls6));
     json_append(&make, json_make_array(&make, host, "Dns"),
                 stack_address(&settings->tunnel_subnet, ROUTER_HOST, text));
     put_internal(&make, body, host,

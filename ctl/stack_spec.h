@@ -4,7 +4,9 @@
  *
  * Slot N holds agent N: the containers claude-secure-link-N and claude-secure-claude-N, the
  * link's outer address INTERNAL.(N+2) and its inner address TUNNEL.(N+2). The gateway is
- * INTERNAL.2 and TUNNEL.1.
+ * INTERNAL.2 and TUNNEL.1. With IPv6 both have a second inner address of the same number in
+ * fd73:6563:SUBNET::/64, SUBNET being TUNNEL_SUBNET's; proxy-external is in the network after
+ * it. Both are unique local addresses (RFC 4193), which the engine masquerades.
  */
 #ifndef CTL_STACK_SPEC_H
 #define CTL_STACK_SPEC_H
@@ -52,6 +54,10 @@
 /** stack_address - the host-th address of a /24 as text; returns text */
 const char *stack_address(const struct prefix *subnet, unsigned host, char text[ADDR_TEXT_MAX]);
 
+/** stack_address6 - the host-th IPv6 address inside the tunnel as text; returns text */
+const char *stack_address6(const struct settings *settings, unsigned host,
+                           char text[ADDR_TEXT_MAX]);
+
 /** stack_link_name, stack_agent_container - the containers of slot n; return name */
 const char *stack_link_name(unsigned n, char name[STACK_NAME_MAX]);
 const char *stack_agent_container(unsigned n, char name[STACK_NAME_MAX]);
@@ -59,9 +65,10 @@ const char *stack_agent_container(unsigned n, char name[STACK_NAME_MAX]);
 /** stack_agent_name - what agent n is called when the user names none: "claude", "claude-2" */
 const char *stack_agent_name(unsigned n, char name[64]);
 
-/** stack_network - the body of POST /networks/create. name: STACK_INTERNAL or STACK_EXTERNAL.
- * Given. */
-cJSON *stack_network(const struct settings *settings, const char *name, struct err *err);
+/** stack_network - the body of POST /networks/create. name: STACK_INTERNAL or STACK_EXTERNAL;
+ * has_ipv6: shall the latter have it? Given. */
+cJSON *stack_network(const struct settings *settings, const char *name, bool has_ipv6,
+                     struct err *err);
 
 /**
  * stack_network_differs - what is wrong with a network that exists
@@ -70,8 +77,8 @@ cJSON *stack_network(const struct settings *settings, const char *name, struct e
  * *err for an answer that cannot be read.
  */
 MUST_CHECK bool stack_network_differs(const struct settings *settings, const char *name,
-                                      const cJSON *answer, char *difference, size_t size,
-                                      struct err *err);
+                                      bool has_ipv6, const cJSON *answer, char *difference,
+                                      size_t size, struct err *err);
 
 /* Where the gateway's resolvers come from. */
 struct stack_resolver {
@@ -88,6 +95,7 @@ struct stack_gateway_spec {
     const char *gateway_conf; /* its text: read by the gateway when it starts */
     struct stack_resolver resolver;
     const char *owner;
+    bool has_ipv6;
 };
 
 /** stack_gateway - the body of POST /containers/create; spec: out, the value of its LABEL_SPEC.
@@ -100,6 +108,7 @@ struct stack_agent_spec {
     unsigned n;
     const char *agent; /* its name */
     const char *owner;
+    bool has_ipv6;
     /* the agent alone */
     const char *image;
     const char *const *command; /* NULL-terminated; NULL: the image's */

@@ -35,13 +35,27 @@ static cJSON *inspect_network(struct stack *stack, const char *name, struct err 
     return answer;
 }
 
+bool stack_ipv6(struct stack *stack, struct err *err)
+{
+    if (!stack->is_ipv6_chosen)
+        stack->is_ipv6_chosen = ipv6_choose(stack->engine, stack->settings, &stack->ipv6, err);
+    return stack->is_ipv6_chosen;
+}
+
+static bool network_differs(struct stack *stack, const char *name, const cJSON *answer,
+                            char *difference, size_t size, struct err *err)
+{
+    return stack_ipv6(stack, err) &&
+           (stack_network_differs(stack->settings, name, stack->ipv6.is_wanted, answer,
+                                  difference, size, err) ||
+            err_wrap(err, "look at network %s", name));
+}
+
 bool stack_network_check(struct stack *stack, const char *name, char *difference, size_t size,
                          struct err *err)
 {
     cJSON *answer = inspect_network(stack, name, err);
-    bool is_good = answer && (stack_network_differs(stack->settings, name, answer, difference,
-                                                    size, err) ||
-                              err_wrap(err, "look at network %s", name));
+    bool is_good = answer && network_differs(stack, name, answer, difference, size, err);
 
     cJSON_Delete(answer);
     return is_good;
@@ -89,14 +103,17 @@ static bool network_replace(struct stack *stack, const char *name, const cJSON *
 
 static bool network_create(struct stack *stack, const char *name, struct err *err)
 {
-    cJSON *body = stack_network(stack->settings, name, err);
+    cJSON *body = stack_ipv6(stack, err)
+                      ? stack_network(stack->settings, name, stack->ipv6.is_wanted, err)
+                      : NULL;
     bool is_good = body && engine_call(stack->engine, "POST", "/networks/create", body, NULL,
                                        err, "create network %s", name);
 
     cJSON_Delete(body);
     if (!is_good && strstr(err->text, "overlaps"))
-        err_set(err, err->code,
-                "%.350s: set INTERNAL_SUBNET to a /24 that is not in use, in .env", err->text);
+        err_set(err, err->code, "%.350s: set %s to a /24 that is not in use, in .env",
+                err->text,
+                strcmp(name, STACK_INTERNAL) == 0 ? "INTERNAL_SUBNET" : "TUNNEL_SUBNET");
     return is_good;
 }
 
@@ -122,9 +139,7 @@ bool stack_network_ensure(struct stack *stack, const char *name, struct err *err
                 return false;
             continue;
         }
-        is_good = stack_network_differs(stack->settings, name, answer, difference,
-                                        sizeof(difference), err) ||
-                  err_wrap(err, "look at network %s", name);
+        is_good = network_differs(stack, name, answer, difference, sizeof(difference), err);
         if (is_good && difference[0])
             is_good = network_replace(stack, name, answer, difference, err);
         cJSON_Delete(answer);
@@ -193,6 +208,7 @@ static cJSON *gateway_body(struct stack *stack, struct wanted *wanted, struct er
         .image_id = wanted->image_id,
         .gateway_conf = wanted->policy.gateway_conf,
         .owner = stack->owner,
+        .has_ipv6 = stack->ipv6.is_wanted,
     };
 
     if (resolver->kind != RESOLVER_DOCKER)
@@ -207,7 +223,8 @@ static bool work_out(struct stack *stack, struct wanted *wanted, struct err *err
     cJSON *body;
 
     memset(wanted, 0, sizeof(*wanted));
-    if (!stack_policy_read(stack->settings, engine_is_local(stack->engine), &wanted->policy,
+    if (!stack_ipv6(stack, err) ||
+        !stack_policy_read(stack->settings, engine_is_local(stack->engine), &wanted->policy,
                            err) ||
         !find_image(stack, wanted->image_id, err))
         return false;

@@ -220,6 +220,14 @@ static void take_conf(const struct conf *conf, struct ipc_setup *setup)
     setup->is_learning = conf->mode == CONF_LEARN;
 }
 
+static bool has_inner_v6(const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->nr_tunnel_addresses; i++)
+        if (conf->tunnel_addresses[i].addr.family == ADDR_V6)
+            return true;
+    return false;
+}
+
 bool net_setup(const struct conf *conf, const struct ruleset_if *internal,
                const struct ruleset_if *external, struct ipc_setup *setup, struct err *err)
 {
@@ -233,6 +241,8 @@ bool net_setup(const struct conf *conf, const struct ruleset_if *internal,
     for (const struct ifaddrs *one = all; one; one = one->ifa_next)
         take_address(one, internal, external, conf->nr_agents > 0 || conf->has_tunnel, setup);
     freeifaddrs(all);
+    if (conf->has_tunnel && !has_inner_v6(conf)) /* no agent could use the answer */
+        setup->has_outside_v6 = false;
     if (setup->nr_sources == 0 && !conf->has_tunnel)
         return err_set(err, EADDRNOTAVAIL,
                        "find the agents: interface %s has no address, and gateway.conf no "
