@@ -221,7 +221,8 @@ static const struct key {
 /* Of compose.yaml, which reads the same file. */
 static const char *const compose_keys[] = { "INTERNAL_PREFIX",  "TUNNEL_PREFIX",
                                             "INTERNAL_NETWORK", "EXTERNAL_NETWORK",
-                                            "GATEWAY_TARGET",   "COMPOSE_PROJECT_NAME" };
+                                            "GATEWAY_TARGET",   "COMPOSE_PROJECT_NAME",
+                                            "TUNNEL_PREFIX6",   "EXTERNAL_PREFIX6" };
 
 static bool is_of_compose(struct token name)
 {

@@ -208,7 +208,7 @@ static void outbound(struct engine *e, const struct packet_meta *meta,
     if (packet->is_fragment)
         refuse(e, meta, packet, source_tag, REASON_FRAGMENT, 0, "");
     else if (packet->has_ip_options)
-        refuse(e, meta, packet, source_tag, REASON_PROTOCOL, 0,
+        refuse(e, meta, packet, source_tag, REASON_PROTOCOL, VERDICT_ICMP,
                "IP options or extension headers");
     else if (meta->place == PLACE_INPUT || !packet->has_ports)
         refuse_other(e, meta, packet, source_tag);

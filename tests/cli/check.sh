@@ -194,8 +194,8 @@ check 'the policy that comes with it is well formed' "$SECCTL" check --policy "$
 sed 's/\\-/-/g; s/\\f[BIR]//g' "$MANUAL" >manual
 for word in $("$SECCTL" help | sed -n 's/^  \([a-z]*\).*/\1/p') \
     $("$SECCTL" help | grep -oE -- '(^|[^-a-z])--?[a-z][a-z-]*' | grep -oE -- '--?[a-z-]+' | sort -u) \
-    ANTHROPIC_API_KEY CLAUDE_CODE_OAUTH_TOKEN WORKSPACE_DIR CA_FILE INTERNAL_SUBNET TUNNEL_SUBNET GATEWAY_IMAGE \
-    AGENT_IMAGE AGENT_PIDS AGENT_MEMORY AGENT_CPUS SECCTL_HOME SECCTL_ENGINE_TIMEOUT; do
+    ANTHROPIC_API_KEY CLAUDE_CODE_OAUTH_TOKEN WORKSPACE_DIR CA_FILE INTERNAL_SUBNET TUNNEL_SUBNET EXTERNAL_IPV6 \
+    GATEWAY_IMAGE AGENT_IMAGE AGENT_PIDS AGENT_MEMORY AGENT_CPUS SECCTL_HOME SECCTL_ENGINE_TIMEOUT; do
     OUT="secctl(1) has no \"$word\""
     grep -qE -- "^\.(BR?|BI|TP|RB) .*$word" manual
     result $? "secctl(1) explains $word"

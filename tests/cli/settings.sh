@@ -13,7 +13,7 @@ SECCTL=$(realpath "${BUILD:-build}/secctl")
 T=$(mktemp -d) || exit 1
 trap 'engine_double_stop; rm -rf "$T"' EXIT
 export LC_ALL=C
-unset ANTHROPIC_API_KEY CLAUDE_CODE_OAUTH_TOKEN WORKSPACE_DIR CA_FILE INTERNAL_SUBNET TUNNEL_SUBNET \
+unset ANTHROPIC_API_KEY CLAUDE_CODE_OAUTH_TOKEN WORKSPACE_DIR CA_FILE INTERNAL_SUBNET TUNNEL_SUBNET EXTERNAL_IPV6 \
     GATEWAY_IMAGE AGENT_IMAGE
 engine_double_start "$T" || exit 1
 echo 'a.example' >"$H/policy/allowlist"
@@ -40,6 +40,7 @@ env_says 'a network that is not private' 'INTERNAL_SUBNET=8.8.8.0/24' \
     "$H/.env:1:17: INTERNAL_SUBNET \"8.8.8.0/24\" is no private network"
 env_says 'two networks that are one' $'INTERNAL_SUBNET=10.1.2.0/24\nTUNNEL_SUBNET=10.1.2.0/24' \
     'settings: INTERNAL_SUBNET and TUNNEL_SUBNET are both 10.1.2.0/24, expected two different networks'
+env_says 'a choice that is none' 'EXTERNAL_IPV6=yes' "$H/.env:1:15: EXTERNAL_IPV6 \"yes\" is no choice, expected auto, on or off"
 env_says 'an unknown key is a warning' $'WORKSPACE=/x\nINTERNAL_SUBNET=x' "INTERNAL_SUBNET \"x\" is no IPv4 network"
 env_says 'a workspace that is everything' 'WORKSPACE_DIR=/' 'WORKSPACE_DIR "/" contains the policy'
 env_says 'a workspace that holds the settings' 'WORKSPACE_DIR=.' "WORKSPACE_DIR \"$H\" contains the policy"

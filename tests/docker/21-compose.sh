@@ -8,7 +8,7 @@
 stack_begin <<'POLICY'
 www.allowed.test
 POLICY
-expect_allowed www.allowed.test 203.0.113.11
+expect_allowed www.allowed.test 203.0.113.11 2001:db8::11
 
 
 
@@ -55,5 +55,19 @@ check 'it goes down' two down -v -t 2
 
 check 'all goes down' compose down -t 2
 check_has 'the log stays' claude-secure-log docker volume ls -q
+
+# IPv6, which this engine masquerades without being told to
+if [ "$ENGINE" = sid ]; then
+    six() { (cd "$STACK_HOME" && docker compose -f compose.yaml -f ipv6.yaml "$@"); }
+    check 'with the overlay for IPv6 the stack comes up' six up -d --no-build --quiet-pull --wait --wait-timeout 120
+    check_has 'the agent reaches what is allowed over IPv6' 'addr: 2001:db8::11' \
+        six exec -T claude curl -6ksS -m 20 https://www.allowed.test/ </dev/null
+    check_denied 'but no address that no name led to' 'agent=claude dst=2001:db8::66' \
+        six exec -T claude curl -6ksS -m 20 'https://[2001:db8::66]/' </dev/null
+    check_has 'secctl has nothing against its network' claude-secure-link-1 secctl_sees
+    case $OUT in *'network proxy-external'*'differs'*) false ;; *) true ;; esac
+    result $? 'which has IPv6 to it too'
+    check 'it goes down' six down -t 2
+fi
 
 e2e_end

@@ -18,6 +18,7 @@ on() {
     done
 }
 
+on system 1 23-ipv6.sh
 on trixie 0 10-stack.sh
 on sid 1 11-seccomp.sh 21-compose.sh
 exit "$status"

@@ -4,7 +4,7 @@
 # The stack on a machine of its own (docker.sh): secctl with a home folder of the test's. Sourced by the scripts in
 # tests/docker, which then call stack_begin, expect_..., and at last e2e_end.
 #
-# Agents run secctl-test-agent (AGENT_IMAGE) and trust the test's CA (CA_FILE). With MODE=plain the gateway's image is
+# EXTERNAL_IPV6: that setting of secctl (off). Agents run secctl-test-agent (AGENT_IMAGE) and trust the test's CA (CA_FILE). With MODE=plain the gateway's image is
 # plain forwarding under the same name (tests/docker/plain).
 
 . "$(dirname "${BASH_SOURCE[0]}")/docker.sh"
@@ -24,7 +24,7 @@ stack_home() {
     cp -R "$ROOT"/compose/{agent,seccomp.json,compose.yaml} "$STACK_HOME"
     cp "$ROOT/compose/policy/gateway.conf" "$STACK_HOME/policy"
     cat >"$STACK_HOME/policy/allowlist"
-    printf '%s\n' "AGENT_IMAGE=$AGENT_IMAGE" "CA_FILE=$T/ca.crt" >"$STACK_HOME/.env"
+    printf '%s\n' "AGENT_IMAGE=$AGENT_IMAGE" "CA_FILE=$T/ca.crt" "EXTERNAL_IPV6=${EXTERNAL_IPV6:-off}" >"$STACK_HOME/.env"
 }
 
 # gateway_image - from the programs under test

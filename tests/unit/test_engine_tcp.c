@@ -13,6 +13,7 @@
 #include "common/marks.h"
 #include "sni-filter/ip_packet.h"
 #include "tests/support/engine_rig.h"
+#include "tests/support/packets.h"
 
 static struct rig rig;
 static uint8_t hello[70000];
@@ -227,6 +228,25 @@ static void what_no_rule_could_allow_is_refused(void **state)
     assert_int_equal(rig_last(&rig)->reason, REASON_MALFORMED);
 }
 
+static void extension_headers_are_refused_at_once(void **state)
+{
+    const struct packet_ends ends = { .src = "2001:2::2", .dst = "2001:db8::10" };
+    /* hop-by-hop options, routing, destination options (RFC 8200 §4.2): a SYN behind 8 bytes */
+    static const uint8_t kinds[] = { 0, 43, 60 };
+    uint8_t packet[200],
+        body[28] = { 6, 0, 1, 4, [11] = 0xbb, [10] = 0x01, [20] = 0x50, TCP_SYN };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        size_t len = packet_make_ip(&ends, kinds[i], body, sizeof(body), packet);
+
+        assert_int_equal(rig.verdict[rig_raw(&rig, PLACE_OUTBOUND, 0, packet, len)],
+                         VERDICT_ICMP);
+        assert_int_equal(rig_last(&rig)->reason, REASON_PROTOCOL);
+        assert_string_equal(rig_last(&rig)->detail, "IP options or extension headers");
+    }
+}
+
 static void another_agents_binding_is_not_mine(void **state)
 {
     struct rig_conn c = rig_conn(RIG_GOOD, 443);
@@ -266,6 +286,7 @@ int main(void)
         CASE(a_syn_with_data_is_dropped_without_a_reset),
         CASE(a_second_syn_must_repeat_the_first_ones_number),
         CASE(what_no_rule_could_allow_is_refused),
+        CASE(extension_headers_are_refused_at_once),
         CASE(another_agents_binding_is_not_mine),
         CASE(both_address_families_are_read_alike),
     };

@@ -27,6 +27,7 @@ static void without_a_value_the_defaults_hold(void **state)
     assert_string_equal(settings.ca_file, "");
     assert_string_equal(prefix_format(&settings.internal_subnet, text), "10.213.76.0/24");
     assert_string_equal(prefix_format(&settings.tunnel_subnet, text), "10.213.77.0/24");
+    assert_int_equal(settings.external_ipv6, EXTERNAL_IPV6_AUTO);
     assert_string_equal(settings.gateway_image, "claude-secure-gateway:latest");
     assert_string_equal(settings.agent_image, "claude-secure-claude:latest");
     assert_true(settings_check(&settings, &err));
@@ -40,7 +41,7 @@ static void every_key_is_read(void **state)
     assert_true(parse("ANTHROPIC_API_KEY=sk-ant-1\nCLAUDE_CODE_OAUTH_TOKEN='tok'\n"
                       "WORKSPACE_DIR=/src/it\nCA_FILE=ca.pem\nINTERNAL_SUBNET=192.168.7.0/24\n"
                       "TUNNEL_SUBNET=198.18.1.0/24\nGATEWAY_IMAGE=r.example:5000/g@sha256:ab\n"
-                      "AGENT_IMAGE=a\n"));
+                      "AGENT_IMAGE=a\nEXTERNAL_IPV6=on\n"));
     assert_string_equal(settings.anthropic_api_key, "sk-ant-1");
     assert_string_equal(settings.claude_code_oauth_token, "tok");
     assert_string_equal(settings.workspace_dir, "/src/it");
@@ -49,7 +50,12 @@ static void every_key_is_read(void **state)
     assert_string_equal(prefix_format(&settings.tunnel_subnet, text), "198.18.1.0/24");
     assert_string_equal(settings.gateway_image, "r.example:5000/g@sha256:ab");
     assert_string_equal(settings.agent_image, "a");
+    assert_int_equal(settings.external_ipv6, EXTERNAL_IPV6_ON);
     assert_string_equal(settings.warnings, "");
+    assert_true(parse("EXTERNAL_IPV6=off\n"));
+    assert_int_equal(settings.external_ipv6, EXTERNAL_IPV6_OFF);
+    assert_true(parse("EXTERNAL_IPV6=auto\n"));
+    assert_int_equal(settings.external_ipv6, EXTERNAL_IPV6_AUTO);
 }
 
 static void paths_start_at_the_files_folder_or_at_home(void **state)
@@ -85,8 +91,8 @@ static void unknown_keys_are_passed_over_with_a_warning(void **state)
     assert_string_equal(settings.workspace_dir, "");
     assert_string_equal(settings.agent_image, "a");
     /* not those of compose.yaml */
-    assert_true(
-        parse("INTERNAL_PREFIX=10.1.2\nTUNNEL_PREFIX=10.1.3\nCOMPOSE_PROJECT_NAME=two\n"));
+    assert_true(parse("TUNNEL_PREFIX6=fd00\nEXTERNAL_PREFIX6=fd01\nINTERNAL_PREFIX=10.1."
+                      "2\nTUNNEL_PREFIX=10.1.3\nCOMPOSE_PROJECT_NAME=two\n"));
     assert_string_equal(settings.warnings, "");
 }
 
@@ -149,6 +155,8 @@ static void bad_values_are_refused_with_their_place(void **state)
           "/h/.env:1:15: TUNNEL_SUBNET \"8.8.8.0/24\" is no private network, expected one "
           "within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 or "
           "198.18.0.0/15" },
+        { "EXTERNAL_IPV6=yes", "/h/.env:1:15: EXTERNAL_IPV6 \"yes\" is no choice, expected "
+                               "auto, on or off" },
         { "AGENT_IMAGE=a b", "/h/.env:1:13: AGENT_IMAGE \"a b\" is no image, expected one such "
                              "as name:tag or registry.example/name:tag" },
         { "GATEWAY_IMAGE=-x",

@@ -51,7 +51,7 @@ static void assert_limit(const cJSON *body, const char *name, int64_t expected)
 static void the_internal_network_has_no_way_out_and_no_host_on_it(void **state)
 {
     struct err err;
-    cJSON *body = stack_network(&settings, STACK_INTERNAL, &err);
+    cJSON *body = stack_network(&settings, STACK_INTERNAL, true, &err);
     char *text = json_text(body, &err);
 
     (void)state;
@@ -68,21 +68,51 @@ static void the_internal_network_has_no_way_out_and_no_host_on_it(void **state)
     cJSON_Delete(body);
 }
 
+static void the_external_network_has_ipv6_when_it_is_to(void **state)
+{
+    struct err err;
+    cJSON *body;
+    bool has_ipv6;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        body = stack_network(&settings, STACK_EXTERNAL, i == 1, &err);
+        assert_true(json_bool(body, "EnableIPv6", &has_ipv6, &err));
+        assert_int_equal(has_ipv6, i == 1);
+        if (i == 1)
+            assert_part(body, "IPAM/Config",
+                        "[{\"Subnet\":\"fd73:6563:ad5:4d01::/64\",\"Gateway\":"
+                        "\"fd73:6563:ad5:4d01::1\"}]");
+        else
+            assert_null(cJSON_GetObjectItem(body, "IPAM"));
+        cJSON_Delete(body);
+    }
+}
+
 /* A network as an engine shows it, from what it was asked for. */
-static void assert_differs(const char *name, const char *text, const char *expected)
+static void assert_differs6(const char *name, bool has_ipv6, const char *text,
+                            const char *expected)
 {
     char difference[256];
     struct err err;
     cJSON *answer = json_parse("it", text, strlen(text), &err);
 
-    assert_true(
-        stack_network_differs(&settings, name, answer, difference, sizeof(difference), &err));
+    assert_true(stack_network_differs(&settings, name, has_ipv6, answer, difference,
+                                      sizeof(difference), &err));
     assert_string_equal(difference, expected);
     cJSON_Delete(answer);
 }
 
+static void assert_differs(const char *name, const char *text, const char *expected)
+{
+    assert_differs6(name, false, text, expected);
+}
+
 #define NETWORK(project, internal, subnet, inhibit)                                            \
-    "{\"Labels\":{\"com.docker.compose.project\":\"" project "\"},\"Driver\":\"bridge\","      \
+    NETWORK6(project, internal, subnet, inhibit, "false")
+#define NETWORK6(project, internal, subnet, inhibit, ipv6)                                     \
+    "{\"EnableIPv6\":" ipv6 ",\"Labels\":{\"com.docker.compose.project\":\"" project           \
+    "\"},\"Driver\":\"bridge\","                                                               \
     "\"Internal\":" internal                                                                   \
     ",\"Options\":{\"com.docker.network.bridge.inhibit_ipv4\":\"" inhibit                      \
     "\",\"com.docker.network.driver.mtu\":\"1600\"},\"IPAM\":{\"Config\":[{\"Subnet\":"        \
@@ -106,19 +136,44 @@ static void networks_that_differ_are_seen(void **state)
                    "is internal, expected the contrary");
 }
 
-static cJSON *gateway(const char *image_id, const char *conf, const char *owner,
-                      char spec[STACK_SPEC_MAX])
+static void a_network_with_too_much_or_too_little_ipv6_differs(void **state)
+{
+    (void)state;
+    assert_differs6(STACK_EXTERNAL, true,
+                    NETWORK6("claude-secure", "false", "172.18.0.0/16", "", "true"), "");
+    assert_differs6(STACK_EXTERNAL, true,
+                    NETWORK6("claude-secure", "false", "172.18.0.0/16", "", "false"),
+                    "has no IPv6, expected it (EXTERNAL_IPV6)");
+    assert_differs6(STACK_EXTERNAL, false,
+                    NETWORK6("claude-secure", "false", "172.18.0.0/16", "", "true"),
+                    "has IPv6, expected none (EXTERNAL_IPV6)");
+    assert_differs6(STACK_INTERNAL, true,
+                    NETWORK6("claude-secure", "true", "10.213.76.0/24", "true", "false"), "");
+    assert_differs6(STACK_INTERNAL, true,
+                    NETWORK6("claude-secure", "true", "10.213.76.0/24", "true", "true"),
+                    "has IPv6, expected none (EXTERNAL_IPV6)");
+}
+
+static cJSON *gateway6(bool has_ipv6, const char *image_id, const char *conf, const char *owner,
+                       char spec[STACK_SPEC_MAX])
 {
     struct stack_gateway_spec want = { .settings = &settings,
                                        .image_id = image_id,
                                        .gateway_conf = conf,
                                        .resolver = { .setting = "192.0.2.53" },
-                                       .owner = owner };
+                                       .owner = owner,
+                                       .has_ipv6 = has_ipv6 };
     struct err err;
     cJSON *body = stack_gateway(&want, spec, &err);
 
     assert_non_null(body);
     return body;
+}
+
+static cJSON *gateway(const char *image_id, const char *conf, const char *owner,
+                      char spec[STACK_SPEC_MAX])
+{
+    return gateway6(false, image_id, conf, owner, spec);
 }
 
 static void the_gateway_has_what_it_needs_and_nothing_else(void **state)
@@ -166,6 +221,45 @@ static void a_gateway_is_another_when_what_it_rests_on_changes(void **state)
     settings_defaults(&settings);
 }
 
+#define SYSCTLS6                                                                               \
+    "\"net.ipv6.conf.default.disable_ipv6\":\"0\",\"net.ipv6.conf.default.accept_ra\":"        \
+    "\"0\",\"net.ipv6.conf.default.accept_redirects\":\"0\""
+
+static void with_ipv6_gateway_and_link_have_a_second_address(void **state)
+{
+    struct stack_agent_spec want = {
+        .settings = &settings, .n = 4, .agent = "four", .owner = "me:1:2", .has_ipv6 = true
+    };
+    char without[STACK_SPEC_MAX], spec[STACK_SPEC_MAX];
+    const char *text;
+    struct err err;
+    cJSON *body;
+
+    (void)state;
+    cJSON_Delete(gateway6(false, "sha256:1", "", "me:1:2", without));
+    body = gateway6(true, "sha256:1", "", "me:1:2", spec);
+    assert_string_not_equal(spec, without);
+    assert_part(body, "Cmd",
+                "[\"gateway\",\"--config\",\"/etc/secctl/stack.conf\",\"--set\","
+                "\"internal=10.213.76.2\",\"--set\","
+                "\"tunnel.address=10.213.77.1/24, fd73:6563:ad5:4d00::1/64\",\"--set\","
+                "\"dns.upstream=192.0.2.53\",\"--config\","
+                "\"/etc/secctl/policy/gateway.conf\"]");
+    assert_true(json_string(cJSON_GetObjectItem(body, "HostConfig"),
+                            "Sysctls/net.ipv6.conf.all.forwarding", &text, &err));
+    assert_string_equal(text, "1");
+    cJSON_Delete(body);
+    body = stack_link(&want, &err);
+    assert_part(body, "Cmd",
+                "[\"link\",\"--gateway\",\"10.213.76.2\",\"--inner\",\"10.213.77.6/24\","
+                "\"--router\",\"10.213.77.1\",\"--inner6\",\"fd73:6563:ad5:4d00::6/64\","
+                "\"--router6\",\"fd73:6563:ad5:4d00::1\","
+                "\"--resolv-conf\",\"/etc/resolv.conf\"]");
+    /* nothing that would wake IPv6 on the underlay */
+    assert_part(body, "HostConfig/Sysctls", "{" SYSCTLS6 "}");
+    cJSON_Delete(body);
+}
+
 static void link_and_agent_of_a_slot_belong_together(void **state)
 {
     static const char *const command[] = { "sh", "-c", "exit 7", NULL };
@@ -200,6 +294,7 @@ static void link_and_agent_of_a_slot_belong_together(void **state)
                 "[\"link\",\"--gateway\",\"10.213.76.2\",\"--inner\",\"10.213.77.6/24\","
                 "\"--router\",\"10.213.77.1\",\"--resolv-conf\",\"/etc/resolv.conf\"]");
     assert_part(link, "HostConfig/Dns", "[\"10.213.77.1\"]");
+    assert_null(cJSON_GetObjectItem(cJSON_GetObjectItem(link, "HostConfig"), "Sysctls"));
     assert_part(link, "NetworkingConfig/EndpointsConfig",
                 "{\"claude-internal\":{\"IPAMConfig\":{\"IPv4Address\":\"10.213.76.6\"}}}");
     assert_true(json_string(link, "Labels/secctl.agent", &text, &err));
@@ -369,6 +464,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_internal_network_has_no_way_out_and_no_host_on_it),
+        cmocka_unit_test(the_external_network_has_ipv6_when_it_is_to),
+        cmocka_unit_test(a_network_with_too_much_or_too_little_ipv6_differs),
+        cmocka_unit_test(with_ipv6_gateway_and_link_have_a_second_address),
         cmocka_unit_test(networks_that_differ_are_seen),
         cmocka_unit_test(the_gateway_has_what_it_needs_and_nothing_else),
         cmocka_unit_test(a_gateway_is_another_when_what_it_rests_on_changes),

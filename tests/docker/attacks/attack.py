@@ -3,9 +3,10 @@
 """What a hostile agent tries, from inside its container, as its user.
 
 attack.py KEY=VALUE...   patience: seconds until silence counts as such; limit_ms: what "at once" is; core=1: only
-what an engine, a kernel's bridge or Docker's rules could make a difference to; part=others: only other agents
+what an engine, a kernel's bridge or Docker's rules could make a difference to; part=others: only other agents; part=ipv6: what IPv6 adds
 host: addresses of the machine; host6, neighbour, neighbour6, port: of who listens there; other_outer,
-other_inner: another agent; own_inner, gw_outer, gw_inner, gw_external: the gateway's addresses
+other_inner: another agent; with part=ipv6 the IPv6 addresses global6 (of the machine and of this network's
+bridge), own6, other6, router6, gw_external6; own_inner, gw_outer, gw_inner, gw_external: the gateway's addresses
 
 Prints "ok - WHAT: OUTCOME, MS ms" or "not ok - ..." for each, and how many there were in a last line. An outcome is
 the name of an errno, of a DNS answer, "silence", or, if it worked, "works".
@@ -105,6 +106,16 @@ def again(s, payload):
         except TimeoutError:
             if time.monotonic() >= end:
                 raise
+
+
+def briefly(function, *args, **how):
+    """For what may stay without an answer."""
+    global PATIENCE
+    usual, PATIENCE = PATIENCE, min(PATIENCE, 0.5)
+    try:
+        return function(*args, **how)
+    finally:
+        PATIENCE = usual
 
 
 def send(address, port, payload=MARK, **how):
@@ -452,6 +463,96 @@ def outside():
     attempt("joining a group in the underlay, which the kernel would say there", "works", join_group, own_outer())
 
 
+# --- IPv6, where the agents have it ---
+
+HOPOPTS, RTHDRDSTOPTS, RTHDR, DSTOPTS, FREEBIND6, TRANSPARENT6 = 54, 55, 57, 59, 78, 75
+
+
+def routing_header(segment):
+    """Of type 4 (RFC 8754), which an unprivileged program may set; by way of nobody."""
+    return struct.pack("!BBBBBBH", 0, 2, 4, 0, 0, 0, 0) + socket.inet_pton(socket.AF_INET6, segment)
+
+
+def ipv6_addresses():
+    addresses = {address: "the host" for address in OPTIONS["global6"].split(",")}
+    return addresses | {OPTIONS["other6"]: "another agent", OPTIONS["router6"]: "the gateway", OPTIONS["gw_external6"]: "its outside",
+                        "2001:db8::66": "an address that no name led to", "fd00:ec2::254": "the cloud's metadata",
+                        "64:ff9b::a9fe:a9fe": "the metadata behind NAT64", "2002:a9fe:a9fe::1": "the metadata behind 6to4"}
+
+
+def ipv6_targets():
+    for address, whose in ipv6_addresses().items():
+        for port in (22, 443, PORT):
+            attempt(f"TCP to {whose} at {address}, port {port}", REFUSED, tcp, address, port)
+        for port in (443, 4789, PORT):
+            attempt(f"UDP to {whose} at {address}, port {port}", REFUSED, udp, address, port)
+        attempt(f"ping of {whose} at {address}", REFUSED, ping, address)
+        attempt(f"TCP to {whose} at {address}, by eth0", NO_IPV6, tcp, address, PORT, device="eth0")
+        attempt(f"UDP to {whose} at {address}, by eth0", NO_IPV6, udp, address, PORT, device="eth0")
+
+
+def ipv6_links():
+    """Nobody answers to link-local addresses, nor to what is for many."""
+    for address in (OPTIONS["host6"], OPTIONS["neighbour6"], "fe80::1"):
+        for device in ("sec0", "eth0"):
+            attempt(f"TCP to {address}%{device}", NO_IPV6 + " ECONNREFUSED", tcp, address, PORT, device=device)
+            attempt(f"UDP to {address}%{device}", NO_IPV6 + " silence", briefly, udp, address, PORT, device=device)
+    for group in ("ff02::1", "ff02::2", "ff02::fb", "ff02::1:2", "ff05::2", "ff0e::1"):
+        attempt(f"packets to {group}, by sec0", "works EPERM", send, group, PORT, device="sec0")
+        attempt(f"packets to {group}, by eth0", NO_IPV6, send, group, PORT, device="eth0")
+    for what, kind in (("router solicitation", 133), ("router advertisement", 134), ("neighbour solicitation", 135),
+                       ("neighbour advertisement", 136), ("redirect", 137)):
+        attempt(f"a {what} by a ping socket", "EINVAL EPERM", icmp6, "ff02::1", kind)
+
+
+def icmp6(address, kind):
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM, socket.IPPROTO_ICMPV6) as s:
+        s.sendto(struct.pack("!BBHI", kind, 0, 0, 0) + bytes(32), endpoint(address, 0, "sec0")[1])
+
+
+def ipv6_sources():
+    for source in (OPTIONS["other6"], OPTIONS["router6"], OPTIONS["gw_external6"], "2001:db8::77", "fe80::77", "::1"):
+        for device in ("sec0", "eth0"):
+            attempt(f"packets from {source}, by {device}, IPV6_FREEBIND", NO_IPV6, send, "2001:db8::66", 53,
+                    source=(source, 0, device), device=device, options=[(socket.IPPROTO_IPV6, FREEBIND6, 1)])
+        # a refusal would go to whom the address belongs
+        attempt(f"TCP from {source}, IPV6_FREEBIND", NO_IPV6 + " silence", briefly, tcp, "2001:db8::11", 443,
+                source=(source, 0, "sec0"), options=[(socket.IPPROTO_IPV6, FREEBIND6, 1)])
+        attempt(f"packets from {source}, IPV6_TRANSPARENT", "EPERM", send, "2001:db8::66", 53, source=(source, 0, "sec0"),
+                options=[(socket.IPPROTO_IPV6, TRANSPARENT6, 1)])
+
+
+def ipv6_headers():
+    """To the allowed name's own address too: it is the header that counts."""
+    padding = bytes([0, 0, 1, 4, 0, 0, 0, 0])
+    for address in ("2001:db8::11", "2001:db8::66", OPTIONS["other6"]):
+        for what, option in (("hop-by-hop options", HOPOPTS), ("destination options", DSTOPTS),
+                             ("destination options before routing", RTHDRDSTOPTS)):
+            attempt(f"{what} to {address}, TCP", "EPERM", tcp, address, 443, options=[(socket.IPPROTO_IPV6, option, padding)])
+        routing = [(socket.IPPROTO_IPV6, RTHDR, routing_header(address))]
+        attempt(f"a routing header to {address}, TCP", REFUSED + " EINVAL", tcp, address, 443, options=routing)
+        attempt(f"a routing header to {address}, UDP", REFUSED + " EINVAL", udp, address, 443, options=routing)
+        attempt(f"a routing header to {address}, in pieces", REFUSED + " EINVAL", udp, address, 443, MARK * 150, options=routing)
+    for address in ("2001:db8::66", OPTIONS["other6"], OPTIONS["router6"]):
+        for size in (150, 400, 2500):
+            attempt(f"{size * len(MARK)} bytes in fragments to {address}", REFUSED, udp, address, 443, MARK * size)
+            attempt(f"the same to port {PORT}", REFUSED, udp, address, PORT, MARK * size)
+
+
+def ipv6_names():
+    for server in (OPTIONS["router6"], "2001:2:0:2::53", "2001:db8::99"):
+        attempt(f"an allowed name, of {server}", "works", ask, server, "www.allowed.test", qtype=28)
+        attempt(f"a name off the list, of {server}", "NXDOMAIN", ask, server, "six.denied.test", qtype=28)
+        attempt(f"the same over TCP, of {server}", "NXDOMAIN", ask, server, "six.denied.test", is_tcp=True, qtype=28)
+        attempt(f"the same over TLS, of {server}", REFUSED, tcp, server, 853)
+    attempt("a name off the list, for IPv6 alone", "NXDOMAIN", socket.getaddrinfo, "denied.test", 443, socket.AF_INET6)
+
+
+def ipv6():
+    for part in (ipv6_targets, ipv6_links, ipv6_sources, ipv6_headers, ipv6_names):
+        part()
+
+
 def join_group(interface):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.setsockopt(socket.SOL_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.2.3") + socket.inet_aton(interface))
@@ -517,6 +618,8 @@ def signal_others():
 def main():
     if OPTIONS.get("part") == "others":
         parts = [others]
+    elif OPTIONS.get("part") == "ipv6":
+        parts = [ipv6]
     elif IS_CORE:
         parts = [machine, neighbours, others, tunnel, docker_resolver, gateway, outside]
     else:
