@@ -64,9 +64,8 @@ if [ "$ENGINE" = sid ]; then
         six exec -T claude curl -6ksS -m 20 https://www.allowed.test/ </dev/null
     check_denied 'but no address that no name led to' 'agent=claude dst=2001:db8::66' \
         six exec -T claude curl -6ksS -m 20 'https://[2001:db8::66]/' </dev/null
-    check_has 'secctl has nothing against its network' claude-secure-link-1 secctl_sees
-    case $OUT in *'network proxy-external'*'differs'*) false ;; *) true ;; esac
-    result $? 'which has IPv6 to it too'
+    automatic() { EXTERNAL_IPV6=auto secctl_sees; }
+    check_has 'secctl takes that for its own too' 'ipv6     yes: network proxy-external has it' automatic
     check 'it goes down' six down -t 2
 fi
 
