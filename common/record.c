@@ -353,6 +353,7 @@ size_t record_format(const struct record *record, const char *run, uint64_t seq,
         put(&line, ",\"ech\":true");
     put_text(&line, "policy", record->policy, RECORD_POLICY_MAX);
     put_text(&line, "name", record->name, HOSTNAME_MAX);
+    put_text(&line, "method", record->method, RECORD_METHOD_MAX);
     put_text(&line, "rule", record->rule, RECORD_RULE_MAX);
     put_addrs(&line, record);
     put_alpn(&line, record);

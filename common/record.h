@@ -71,6 +71,7 @@ enum reason {
 
 #define RECORD_AGENT_MAX  63
 #define RECORD_RULE_MAX   260
+#define RECORD_METHOD_MAX 32
 #define RECORD_DETAIL_MAX 200
 #define RECORD_ALPN_MAX   64
 #define RECORD_POLICY_MAX 72
@@ -92,6 +93,7 @@ struct record {
     uint16_t sport, dport;
     uint16_t qtype;              /* event dns, answer: written as "A", "AAAA", "TYPE65" */
     char name[HOSTNAME_MAX + 1]; /* may hold any byte but NUL: escaped when written */
+    char method[RECORD_METHOD_MAX + 1]; /* event http: of a request that could be read */
     char rule[RECORD_RULE_MAX + 1];
     uint32_t line;
     char policy[RECORD_POLICY_MAX + 1];

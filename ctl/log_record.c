@@ -32,7 +32,7 @@ static bool read_texts(struct log_record *record, struct err *err)
         { "src", &record->src },         { "dst", &record->dst },
         { "name", &record->name },       { "rule", &record->rule },
         { "qtype", &record->qtype },     { "detail", &record->detail },
-        { "policy", &record->policy },
+        { "policy", &record->policy },   { "method", &record->method },
     };
 
     if (!json_string(record->json, "ts", &record->ts, err) ||

@@ -21,8 +21,8 @@
 /* Texts are "" when absent, numbers 0 but for port: -1. They live as long as json. */
 struct log_record {
     cJSON *json;
-    const char *ts, *run, *event, *verdict, *reason, *agent, *proto, *src, *dst, *name, *rule,
-        *qtype, *detail, *policy;
+    const char *ts, *run, *event, *verdict, *reason, *agent, *proto, *src, *dst, *name, *method,
+        *rule, *qtype, *detail, *policy;
     int64_t seq, port, count, lost, line;
 };
 

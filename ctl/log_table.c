@@ -55,10 +55,11 @@ static bool is_about_names(const struct log_record *record)
     return strcmp(record->event, "dns") == 0 || strcmp(record->event, "answer") == 0;
 }
 
-/* What it is about: "name:port", "name A", "[2001:db8::1]:443/udp", or a sentence. */
+/* What it is about: "name:port", "name A", "GET name:port", "[2001:db8::1]:443/udp", or a
+ * sentence. */
 static void show_target(const struct log_record *record, char out[TEXT_MAX])
 {
-    char where[TEXT_MAX / 2], port[32] = "";
+    char where[TEXT_MAX], port[32] = "";
     const char *text = record->name[0] ? record->name : record->dst;
     bool is_tcp = record->proto[0] == '\0' || strcmp(record->proto, "tcp") == 0;
     bool has_brackets = text == record->dst && strchr(text, ':') && record->port >= 0;
@@ -72,7 +73,8 @@ static void show_target(const struct log_record *record, char out[TEXT_MAX])
                  is_tcp ? "" : "/", is_tcp ? "" : record->proto);
     else if (!is_tcp)
         snprintf(port, sizeof(port), "/%.10s", record->proto);
-    snprintf(where, sizeof(where), "%s%.200s%s%s", has_brackets ? "[" : "", text,
+    snprintf(where, sizeof(where), "%.32s%s%s%.200s%s%s", record->method,
+             record->method[0] ? " " : "", has_brackets ? "[" : "", text,
              has_brackets ? "]" : "", port);
     escape_text(where, strlen(where), out, TEXT_MAX);
 }

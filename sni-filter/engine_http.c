@@ -91,6 +91,7 @@ static bool judge(struct engine *e, struct flow *flow, const struct http_request
     j = judge_request(e, flow->source_tag, &flow->key.server, flow->key.server_port, request);
     record = engine_flow_record(e, flow, j.is_allowed ? RECORD_ALLOW : RECORD_DENY, j.reason);
     engine_text(record.name, sizeof(record.name), request->name);
+    engine_text(record.method, sizeof(record.method), request->method);
     engine_record_rule(e, &record, &j.answer);
     engine_record(e, &record);
     if (!j.is_allowed) {

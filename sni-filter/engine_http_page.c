@@ -132,8 +132,10 @@ void engine_http_refuse(struct engine *e, struct flow *flow, const struct http_r
 {
     struct record record = engine_flow_record(e, flow, RECORD_DENY, reason);
 
-    if (request != NULL)
+    if (request != NULL) {
         engine_text(record.name, sizeof(record.name), request->name);
+        engine_text(record.method, sizeof(record.method), request->method);
+    }
     engine_text(record.detail, sizeof(record.detail), why);
     engine_record_rule(e, &record, NULL);
     engine_record(e, &record);

@@ -33,6 +33,7 @@ static uint64_t record_key(const struct fold *fold, const struct record *record)
         uint16_t dport, qtype;
         char agent[RECORD_AGENT_MAX + 1];
         char name[HOSTNAME_MAX + 1];
+        char method[RECORD_METHOD_MAX + 1];
     } key;
 
     memset(&key, 0, sizeof(key));
@@ -46,6 +47,7 @@ static uint64_t record_key(const struct fold *fold, const struct record *record)
     key.qtype = record->qtype;
     memcpy(key.agent, record->agent, strnlen(record->agent, RECORD_AGENT_MAX));
     memcpy(key.name, record->name, strnlen(record->name, HOSTNAME_MAX));
+    memcpy(key.method, record->method, strnlen(record->method, RECORD_METHOD_MAX));
     return siphash(fold->key, &key, sizeof(key));
 }
 

@@ -6,7 +6,6 @@
 
 #include "sni-filter/http_field.h"
 
-#define METHOD_MAX 32
 #define DIGITS_MAX 18 /* of a Content-Length: fits 63 bits */
 
 struct reading {
@@ -139,7 +138,7 @@ static bool read_request_line(struct reading *r, struct span line)
 {
     struct span method = cut_before(&line, " "), target;
 
-    if (!http_is_token(method) || method.len > METHOD_MAX || line.len == 0)
+    if (!http_is_token(method) || method.len > HTTP_METHOD_MAX || line.len == 0)
         return bad(r, "it does not begin with a method and a target");
     line = (struct span) { line.base + 1, line.len - 1 };
     target = cut_before(&line, " ");
@@ -149,6 +148,7 @@ static bool read_request_line(struct reading *r, struct span line)
         return bad(r, "it is not HTTP/1.1 or HTTP/1.0");
     if (http_is(method, "connect"))
         return bad(r, "CONNECT: what is in a tunnel cannot be read");
+    memcpy(r->out->method, method.base, method.len);
     r->out->is_head_only = method.len == 4 && memcmp(method.base, "HEAD", 4) == 0;
     return read_target(r, method, target);
 }

@@ -12,10 +12,12 @@
 #include "sni-filter/cursor.h"
 #include "sni-filter/parse.h"
 
+#define HTTP_METHOD_MAX     32
 #define HTTP_HEAD_BYTES_MAX 65536 /* of a request's head, its empty line included */
 
 struct http_request {
-    char name[HOSTNAME_MAX + 1]; /* canonical; of an address: as addr_format() writes it */
+    char method[HTTP_METHOD_MAX + 1]; /* a token, as sent */
+    char name[HOSTNAME_MAX + 1];      /* canonical; of an address: as addr_format() writes it */
     bool is_name_addr;
     struct addr addr;  /* when is_name_addr */
     uint16_t port;     /* 0: none was named */

@@ -48,7 +48,7 @@ put_is_same() { retry 5 cmp "$T/www/put/$1" "$T/www/mid"; }
 # --- clients without any setting
 
 check_has 'curl fetches an allowed name' 'host: allowed.test' curl_in http://allowed.test/
-check_log 'it is logged' event=http verdict=allow reason=rule name=allowed.test dport=80
+check_log 'it is logged' event=http verdict=allow reason=rule name=allowed.test method=GET dport=80
 check_has 'over IPv6 too' 'host: allowed.test' curl_in -6 http://allowed.test/
 check_has 'a name through CNAMEs' 'host: www.allowed.test' curl_in http://www.allowed.test/
 check_has 'another name on the list' 'host: other.test' curl_in http://other.test/
@@ -98,7 +98,7 @@ log_mark
 check_has 'a refused name gets a page' 'secctl allow denied.test http/80' \
     curl_in -m 5 -i -H 'Host: denied.test' http://allowed.test/EVIL
 is_plain || note "$OUT"
-check_log 'it is logged' event=http verdict=deny reason=name-not-allowed name=denied.test
+check_log 'it is logged' event=http verdict=deny reason=name-not-allowed name=denied.test method=GET
 check 'over IPv6 too' page -6 -H 'Host: denied.test' http://allowed.test/EVIL
 check 'for HEAD it has no body' curl_in -m 5 -I -H 'Host: denied.test' http://allowed.test/EVIL
 check 'for an upload too' page -H 'Host: denied.test' -H 'Expect:' -d EVIL http://allowed.test/EVIL

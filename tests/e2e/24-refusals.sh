@@ -76,6 +76,8 @@ says() {
     note "$MS ms"
 }
 
+! is_here java || check 'the Java client is compiled' javac -d "$T" "$SUPPORT/clients/Fetch.java"
+
 # --- those that try again, as they do by themselves; npm a hundred times faster
 
 declare -A retry_pid
@@ -92,8 +94,6 @@ for name in pip npm apt; do
 done
 
 # --- the table
-
-! is_here java || check 'the Java client is compiled' javac -d "$T" "$SUPPORT/clients/Fetch.java"
 
 # shellcheck disable=SC2016 # the back quotes are Markdown
 rows=$(sed -n 's/^| `\([a-z]*\)` | \([^|]*[^ |]\) *| \([^|]*[^ |]\) *| \([^|]*[^ |]\) *|.*|$/\1\t\2\t\3\t\4/p' \

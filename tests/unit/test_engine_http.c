@@ -126,6 +126,7 @@ static void a_refused_first_request_gets_a_page_and_its_server_a_reset(void **st
     assert_int_equal(verdict(send_text(&c, 0, EVIL)), 0);
     assert_denied(REASON_NAME_NOT_ALLOWED);
     assert_string_equal(rig_last(&rig)->name, "denied.test");
+    assert_string_equal(rig_last(&rig)->method, "GET");
     assert_int_equal(rig.nr_pages, 1);
     assert_memory_equal(rig.page.text, "HTTP/1.1 403 ", 13);
     assert_non_null(strstr(rig.page.text, "secctl allow denied.test http/80"));

@@ -92,6 +92,7 @@ static void what_differs_in_any_part_of_the_key_is_not_folded(void **state)
     DIFFERS(dport, 443);
     DIFFERS(qtype, 28);
     DIFFERS(name[0], 'b');
+    DIFFERS(method[0], 'G');
     DIFFERS(agent[0], 'b');
     DIFFERS(src.bytes[3], 1);
     DIFFERS(dst.bytes[3], 1);

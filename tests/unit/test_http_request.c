@@ -264,6 +264,8 @@ static struct http_request good(const char *text)
     return request;
 }
 
+#define METHOD32 "M-!#$%&'*+.^_`|~0123456789abcdef"
+
 static void what_a_head_says_is_told(void **state)
 {
     (void)state;
@@ -277,6 +279,8 @@ static void what_a_head_says_is_told(void **state)
     assert_int_equal(good("GET http://a.test:81 HTTP/1.1\r\n" HOST END).port, 81);
     assert_int_equal(good("GET http://a.test HTTP/1.1\r\nHost: a.test:81\r\n\r\n").port, 81);
     assert_true(good("HEAD / HTTP/1.1\r\n" HOST END).is_head_only);
+    assert_string_equal(good("HEAD / HTTP/1.1\r\n" HOST END).method, "HEAD");
+    assert_string_equal(good(METHOD32 " / HTTP/1.1\r\n" HOST END).method, METHOD32);
     assert_false(good("HEAD2 / HTTP/1.1\r\n" HOST END).is_head_only);
     assert_false(good("head / HTTP/1.1\r\n" HOST END).is_head_only);
     assert_true(good(GET "Host: [::1]:80" END END).is_name_addr);

@@ -22,6 +22,7 @@ static struct log_record make(const char *event, const char *verdict, const char
         .src = "",
         .dst = "192.0.2.1",
         .name = name,
+        .method = "",
         .rule = "",
         .qtype = "",
         .detail = "",
@@ -79,6 +80,11 @@ static void rows_say_when_who_what_and_why(void **state)
     assert_row(100, &record,
                "11-23 15:00:00 claude    deny    connect [2001:db8::1]:443/udp        "
                "address-not-bound");
+    record = make("http", "deny", "name-not-allowed", "evil.example", 80);
+    record.method = "POST";
+    assert_row(100, &record,
+               "11-23 15:00:00 claude    deny    http    POST evil.example:80         "
+               "name-not-allowed");
     record = make("packet", "deny", "protocol", "", -1);
     record.proto = "icmp";
     assert_row(

@@ -66,6 +66,7 @@ static void a_full_record_holds_all_of_it(void **state)
                              .sport = 41822,
                              .dport = 443,
                              .name = "api.anthropic.com",
+                             .method = "GET",
                              .rule = "api.anthropic.com",
                              .line = 3,
                              .policy = "sha256:ab12",
@@ -88,7 +89,7 @@ static void a_full_record_holds_all_of_it(void **state)
         "\"reason\":\"name-address-mismatch\",\"agent\":\"claude\",\"proto\":\"tcp\","
         "\"src\":\"10.213.77.2\",\"sport\":41822,\"dst\":\"2001:db8::9\",\"dport\":443,"
         "\"lost\":2,\"count\":4,\"line\":3,\"flow\":9412,\"held_us\":0,\"ech\":true,"
-        "\"policy\":\"sha256:ab12\",\"name\":\"api.anthropic.com\","
+        "\"policy\":\"sha256:ab12\",\"name\":\"api.anthropic.com\",\"method\":\"GET\","
         "\"rule\":\"api.anthropic.com\",\"alpn\":[\"h2\",\"http/1.1\"],\"detail\":\"why\"}\n");
 }
 
@@ -169,12 +170,13 @@ static void strings_without_an_end_are_cut_at_their_arrays(void **state)
     (void)state;
     memset(record.agent, 'a', sizeof(record.agent));
     memset(record.name, 'n', sizeof(record.name));
+    memset(record.method, 'm', sizeof(record.method));
     memset(record.rule, 'r', sizeof(record.rule));
     memset(record.policy, 'p', sizeof(record.policy));
     memset(record.detail, 'd', sizeof(record.detail));
     format(&record);
     assert_null(strstr(line, "aaaaaaaaaaaaaaaan"));
-    for (const char *c = "anrpd"; *c; c++) {
+    for (const char *c = "anmrpd"; *c; c++) {
         size_t nr = 0;
 
         for (const char *at = strchr(line, *c); at; at = strchr(at + 1, *c))
@@ -208,6 +210,7 @@ static void the_longest_record_fits_and_is_closed(void **state)
     (void)state;
     memset(record.agent, 0xff, sizeof(record.agent));
     memset(record.name, 0xff, sizeof(record.name));
+    memset(record.method, 0xff, sizeof(record.method));
     memset(record.rule, 0xff, sizeof(record.rule));
     memset(record.policy, 0xff, sizeof(record.policy));
     memset(record.detail, 0xff, sizeof(record.detail));
