@@ -33,7 +33,7 @@ void engine_quic_recheck(struct engine *e)
     for (uint32_t tag = 1; tag < e->nr_agents; tag++) {
         uint32_t i = e->quic.agents[tag].lists[QUIC_OPEN].oldest;
 
-        while (i != QUIC_NONE) {
+        while (i != INDEX_NONE) {
             struct quic_entry *entry = &e->quic.entries[i];
 
             i = entry->by_state.newer; /* refusing takes it out of the list */

@@ -72,7 +72,7 @@ uint64_t engine_tcp_tick(struct engine *e)
 {
     struct flow_table *table = &e->flows;
 
-    while (table->stalls.oldest != FLOW_NONE) {
+    while (table->stalls.oldest != INDEX_NONE) {
         struct flow *flow = &table->flows[table->stalls.oldest];
         uint64_t since_us = e->now->mono_us - flow->last_new_us;
 
@@ -87,7 +87,7 @@ uint64_t engine_tcp_tick(struct engine *e)
         expire(e, tag, FLOW_HTTP_END, HTTP_END_US);
         expire(e, tag, FLOW_REFUSED, TOMBSTONE_US);
     }
-    if (table->stalls.oldest != FLOW_NONE)
+    if (table->stalls.oldest != INDEX_NONE)
         return STALL_US - (e->now->mono_us - table->flows[table->stalls.oldest].last_new_us);
     return table->nr_used > 0 || e->fold.nr_used > 0 ? 100000 : 1000000;
 }
@@ -99,7 +99,7 @@ void engine_tcp_recheck(struct engine *e)
     for (uint32_t tag = 1; tag < e->nr_agents; tag++) {
         uint32_t i = table->agents[tag].lists[FLOW_OPEN].oldest;
 
-        while (i != FLOW_NONE) {
+        while (i != INDEX_NONE) {
             struct flow *flow = &table->flows[i];
 
             i = flow->by_state.newer; /* refusing takes it out of the list */

@@ -18,20 +18,18 @@
 
 #define GIVE_UP_AFTER_US 1000000u
 
-static const struct flow_list empty_list = { FLOW_NONE, FLOW_NONE };
-
 bool flow_table_init(struct flow_table *table, uint32_t nr_flows, uint32_t nr_chunks,
                      uint32_t nr_held, uint32_t nr_agents, const uint8_t hash_key[16])
 {
     *table = (struct flow_table) {
         .nr_flows = nr_flows,
         .nr_buckets = 1024,
-        .free_head = FLOW_NONE,
+        .free_head = INDEX_NONE,
         .nr_held_max = nr_held,
         .held_free = HELD_NONE,
         .nr_agents = nr_agents,
         .nr_chunks_max = nr_chunks,
-        .stalls = empty_list,
+        .stalls = index_list_empty,
     };
     memcpy(table->hash_key, hash_key, sizeof(table->hash_key));
     flow_table_share(table, nr_agents - 1); /* tag 0 is nobody */
@@ -49,7 +47,7 @@ bool flow_table_init(struct flow_table *table, uint32_t nr_flows, uint32_t nr_ch
     memset(table->buckets, 0xff, table->nr_buckets * sizeof(*table->buckets));
     for (uint32_t i = 0; i < nr_agents; i++)
         for (size_t state = 0; state < NR_FLOW_STATES; state++)
-            table->agents[i].lists[state] = empty_list;
+            table->agents[i].lists[state] = index_list_empty;
     return true;
 }
 
@@ -82,7 +80,7 @@ struct flow *flow_find(struct flow_table *table, const struct flow_key *key)
 {
     static_assert(sizeof(*key) == 38, "struct flow_key has padding, which must not be hashed");
 
-    for (uint32_t i = *bucket_of(table, key); i != FLOW_NONE; i = table->flows[i].next_hash)
+    for (uint32_t i = *bucket_of(table, key); i != INDEX_NONE; i = table->flows[i].next_hash)
         if (memcmp(&table->flows[i].key, key, sizeof(*key)) == 0)
             return &table->flows[i];
     return NULL;
@@ -93,39 +91,18 @@ static uint32_t index_of(const struct flow_table *table, const struct flow *flow
     return (uint32_t)(flow - table->flows);
 }
 
-/* A flow is in two lists; which of its links a list uses is said by the offset of the link. */
-static struct flow_link *link_at(struct flow_table *table, uint32_t index, size_t offset)
+/* A flow is in two lists. */
+static struct index_links state_links(const struct flow_table *table)
 {
-    return (struct flow_link *)(void *)((char *)&table->flows[index] + offset);
+    return (struct index_links) { &table->flows->by_state, sizeof(*table->flows) };
 }
 
-static void list_append(struct flow_table *table, struct flow_list *list, size_t offset,
-                        uint32_t index)
+static struct index_links stall_links(const struct flow_table *table)
 {
-    *link_at(table, index, offset) = (struct flow_link) { list->newest, FLOW_NONE };
-    if (list->newest != FLOW_NONE)
-        link_at(table, list->newest, offset)->newer = index;
-    else
-        list->oldest = index;
-    list->newest = index;
+    return (struct index_links) { &table->flows->by_stall, sizeof(*table->flows) };
 }
 
-static void list_remove(struct flow_table *table, struct flow_list *list, size_t offset,
-                        uint32_t index)
-{
-    struct flow_link link = *link_at(table, index, offset);
-
-    if (link.older != FLOW_NONE)
-        link_at(table, link.older, offset)->newer = link.newer;
-    else
-        list->oldest = link.newer;
-    if (link.newer != FLOW_NONE)
-        link_at(table, link.newer, offset)->older = link.older;
-    else
-        list->newest = link.older;
-}
-
-static struct flow_list *state_list(struct flow_table *table, const struct flow *flow)
+static struct index_list *state_list(struct flow_table *table, const struct flow *flow)
 {
     return &table->agents[flow->source_tag].lists[flow->state];
 }
@@ -135,17 +112,17 @@ void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state
 {
     uint32_t index = index_of(table, flow);
 
-    list_remove(table, state_list(table, flow), offsetof(struct flow, by_state), index);
+    index_list_remove(state_list(table, flow), state_links(table), index);
     flow->state = (uint8_t)state;
     flow->state_us = now_us;
-    list_append(table, state_list(table, flow), offsetof(struct flow, by_state), index);
+    index_list_append(state_list(table, flow), state_links(table), index);
 }
 
 struct flow *flow_oldest(struct flow_table *table, uint32_t source_tag, enum flow_state state)
 {
     uint32_t index = table->agents[source_tag].lists[state].oldest;
 
-    return index != FLOW_NONE ? &table->flows[index] : NULL;
+    return index != INDEX_NONE ? &table->flows[index] : NULL;
 }
 
 /* Give up the agent's flow that has been longest in a state; never one that holds packets. */
@@ -165,7 +142,7 @@ static uint32_t take_index(struct flow_table *table)
 {
     uint32_t index = table->free_head;
 
-    if (index != FLOW_NONE)
+    if (index != INDEX_NONE)
         table->free_head = table->flows[index].next_hash;
     else if (table->nr_touched < table->nr_flows)
         index = table->nr_touched++;
@@ -186,7 +163,7 @@ struct flow *flow_new(struct flow_table *table, const struct flow_key *key, uint
         !give_up(table, source_tag, FLOW_HTTP, NULL, now_us))
         return NULL;
     index = take_index(table);
-    if (index == FLOW_NONE)
+    if (index == INDEX_NONE)
         return NULL;
     flow = &table->flows[index];
     *flow = (struct flow) {
@@ -203,7 +180,7 @@ struct flow *flow_new(struct flow_table *table, const struct flow_key *key, uint
     stream_init(&flow->client);
     stream_init(&flow->server);
     *bucket = index;
-    list_append(table, state_list(table, flow), offsetof(struct flow, by_state), index);
+    index_list_append(state_list(table, flow), state_links(table), index);
     agent->nr_flows++;
     table->nr_used++;
     return flow;
@@ -227,7 +204,7 @@ void flow_free(struct flow_table *table, struct flow *flow)
     while (*link != index)
         link = &table->flows[*link].next_hash;
     *link = flow->next_hash;
-    list_remove(table, state_list(table, flow), offsetof(struct flow, by_state), index);
+    index_list_remove(state_list(table, flow), state_links(table), index);
     table->agents[flow->source_tag].nr_flows--;
     table->nr_used--;
     flow->state = FLOW_FREE;
@@ -315,7 +292,7 @@ void flow_touch(struct flow_table *table, struct flow *flow, uint64_t now_us)
 {
     flow_calm(table, flow);
     flow->last_new_us = now_us;
-    list_append(table, &table->stalls, offsetof(struct flow, by_stall), index_of(table, flow));
+    index_list_append(&table->stalls, stall_links(table), index_of(table, flow));
     flow->is_stall_listed = true;
 }
 
@@ -323,6 +300,6 @@ void flow_calm(struct flow_table *table, struct flow *flow)
 {
     if (!flow->is_stall_listed)
         return;
-    list_remove(table, &table->stalls, offsetof(struct flow, by_stall), index_of(table, flow));
+    index_list_remove(&table->stalls, stall_links(table), index_of(table, flow));
     flow->is_stall_listed = false;
 }

@@ -11,9 +11,9 @@
 #include "common/addr.h"
 #include "common/attr.h"
 #include "sni-filter/http_body.h"
+#include "sni-filter/index_list.h"
 #include "sni-filter/stream.h"
 
-#define FLOW_NONE UINT32_MAX
 #define HELD_NONE UINT32_MAX
 
 enum flow_state {
@@ -41,10 +41,6 @@ struct held { /* a packet that waits in the kernel's queue */
     uint32_t id;
     uint32_t offset, end; /* bytes of the client's stream */
     uint32_t next;
-};
-
-struct flow_link {
-    uint32_t older, newer;
 };
 
 /* Positions count bytes of the client's direction, from its first one on; they do not wrap.
@@ -86,17 +82,13 @@ struct flow {
     uint64_t number;
     uint64_t first_us, last_new_us, state_us;
     uint32_t held_head, nr_held;
-    struct flow_link by_state, by_stall;
+    struct index_link by_state, by_stall;
     bool is_stall_listed;
     uint32_t next_hash;
 };
 
-struct flow_list {
-    uint32_t oldest, newest;
-};
-
 struct flow_agent { /* one agent's share */
-    struct flow_list lists[NR_FLOW_STATES];
+    struct index_list lists[NR_FLOW_STATES];
     uint32_t nr_flows, nr_chunks, nr_held;
 };
 
@@ -110,7 +102,7 @@ struct flow_table {
     struct chunk_pool pool;
     struct flow_agent *agents; /* by source tag */
     uint32_t nr_agents, flows_per_agent, chunks_per_agent, held_per_agent;
-    struct flow_list stalls; /* flows with held packets, by the time of their last new byte */
+    struct index_list stalls; /* flows with held packets, by the time of their last new byte */
     uint64_t nr_made;
     uint8_t hash_key[16];
 };

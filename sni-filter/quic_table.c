@@ -19,15 +19,13 @@
 
 #define GIVE_UP_AFTER_US 1000000u
 
-static const struct flow_list empty_list = { QUIC_NONE, QUIC_NONE };
-
 bool quic_table_init(struct quic_table *table, uint32_t nr_conns, uint32_t nr_chunks,
                      uint32_t nr_held, uint32_t nr_agents, const uint8_t hash_key[16])
 {
     *table = (struct quic_table) {
         .nr_entries = nr_conns,
         .nr_buckets = 1024,
-        .free_head = QUIC_NONE,
+        .free_head = INDEX_NONE,
         .nr_held_max = nr_held,
         .held_free = HELD_NONE,
         .nr_chunks_max = nr_chunks,
@@ -48,7 +46,7 @@ bool quic_table_init(struct quic_table *table, uint32_t nr_conns, uint32_t nr_ch
     memset(table->buckets, 0xff, table->nr_buckets * sizeof(*table->buckets));
     for (uint32_t i = 0; i < nr_agents; i++)
         for (size_t state = 0; state < NR_QUIC_STATES; state++)
-            table->agents[i].lists[state] = empty_list;
+            table->agents[i].lists[state] = index_list_empty;
     quic_table_share(table, nr_agents > 2 ? nr_agents - 1 : 1); /* tag 0 is nobody */
     return true;
 }
@@ -84,7 +82,7 @@ static uint32_t *bucket_of(struct quic_table *table, const struct flow_key *key)
 static struct quic_entry *same_flow(struct quic_table *table, uint32_t index,
                                     const struct flow_key *key)
 {
-    for (; index != QUIC_NONE; index = table->entries[index].next_hash)
+    for (; index != INDEX_NONE; index = table->entries[index].next_hash)
         if (memcmp(&table->entries[index].key, key, sizeof(*key)) == 0)
             return &table->entries[index];
     return NULL;
@@ -115,37 +113,14 @@ static uint32_t index_of(const struct quic_table *table, const struct quic_entry
     return (uint32_t)(entry - table->entries);
 }
 
-static struct flow_list *list_of(struct quic_table *table, const struct quic_entry *entry)
+static struct index_list *list_of(struct quic_table *table, const struct quic_entry *entry)
 {
     return &table->agents[entry->source_tag].lists[entry->state];
 }
 
-static void list_append(struct quic_table *table, struct quic_entry *entry)
+static struct index_links state_links(const struct quic_table *table)
 {
-    struct flow_list *list = list_of(table, entry);
-    uint32_t index = index_of(table, entry);
-
-    entry->by_state = (struct flow_link) { list->newest, QUIC_NONE };
-    if (list->newest != QUIC_NONE)
-        table->entries[list->newest].by_state.newer = index;
-    else
-        list->oldest = index;
-    list->newest = index;
-}
-
-static void list_remove(struct quic_table *table, struct quic_entry *entry)
-{
-    struct flow_list *list = list_of(table, entry);
-    struct flow_link link = entry->by_state;
-
-    if (link.older != QUIC_NONE)
-        table->entries[link.older].by_state.newer = link.newer;
-    else
-        list->oldest = link.newer;
-    if (link.newer != QUIC_NONE)
-        table->entries[link.newer].by_state.older = link.older;
-    else
-        list->newest = link.older;
+    return (struct index_links) { &table->entries->by_state, sizeof(*table->entries) };
 }
 
 static uint32_t chunks_of(const struct quic_entry *entry)
@@ -163,10 +138,12 @@ static void drop_chunks(struct quic_table *table, struct quic_entry *entry)
 void quic_table_set_state(struct quic_table *table, struct quic_entry *entry,
                           enum quic_state state, uint64_t now_us)
 {
-    list_remove(table, entry);
+    uint32_t index = index_of(table, entry);
+
+    index_list_remove(list_of(table, entry), state_links(table), index);
     entry->state = (uint8_t)state;
     entry->state_us = now_us;
-    list_append(table, entry);
+    index_list_append(list_of(table, entry), state_links(table), index);
     if (state == QUIC_REFUSED)
         drop_chunks(table, entry);
 }
@@ -176,7 +153,7 @@ struct quic_entry *quic_table_oldest(struct quic_table *table, uint32_t source_t
 {
     uint32_t index = table->agents[source_tag].lists[state].oldest;
 
-    return index != QUIC_NONE ? &table->entries[index] : NULL;
+    return index != INDEX_NONE ? &table->entries[index] : NULL;
 }
 
 void quic_table_free(struct quic_table *table, struct quic_entry *entry)
@@ -188,7 +165,7 @@ void quic_table_free(struct quic_table *table, struct quic_entry *entry)
     while (*link != index)
         link = &table->entries[*link].next_hash;
     *link = entry->next_hash;
-    list_remove(table, entry);
+    index_list_remove(list_of(table, entry), state_links(table), index);
     table->agents[entry->source_tag].nr_conns--;
     table->nr_used--;
     entry->state = QUIC_FREE;
@@ -213,8 +190,8 @@ static bool give_up(struct quic_table *table, uint32_t source_tag,
         struct quic_entry *entry = quic_table_oldest(table, source_tag, order[i]);
 
         if (entry == not_this && entry != NULL)
-            entry = entry->by_state.newer != QUIC_NONE ? &table->entries[entry->by_state.newer]
-                                                       : NULL;
+            entry = entry->by_state.newer != INDEX_NONE ? &table->entries[entry->by_state.newer]
+                                                        : NULL;
         if (entry != NULL && is_dispensable(entry, now_us)) {
             quic_table_free(table, entry);
             return true;
@@ -257,7 +234,7 @@ struct quic_entry *quic_table_new(struct quic_table *table, const struct flow_ke
                                            !give_up(table, source_tag, NULL, now_us)))
         return NULL;
     index = table->free_head;
-    if (index != QUIC_NONE)
+    if (index != INDEX_NONE)
         table->free_head = table->entries[index].next_hash;
     else if (table->nr_touched < table->nr_entries)
         index = table->nr_touched++;
@@ -276,7 +253,7 @@ struct quic_entry *quic_table_new(struct quic_table *table, const struct flow_ke
         .next_hash = *bucket,
     };
     *bucket = index;
-    list_append(table, entry);
+    index_list_append(list_of(table, entry), state_links(table), index);
     agent->nr_conns++;
     table->nr_used++;
     return entry;

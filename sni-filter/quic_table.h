@@ -12,7 +12,6 @@
 #define QUIC_CONNS_PER_FLOW 16 /* between one pair of sockets */
 #define QUIC_HELD_PER_CONN  16 /* datagrams: a hello takes one to three */
 #define QUIC_CHUNKS_WORST   (QUIC_CRYPTO_MAX / CHUNK_SIZE) /* that one datagram can need */
-#define QUIC_NONE           UINT32_MAX
 
 enum quic_state {
     QUIC_FREE,
@@ -35,7 +34,7 @@ struct quic_entry {
     uint64_t number; /* of the flow, in records: the caller's */
     uint64_t first_us, state_us;
     uint32_t held_head, held_tail, nr_held;
-    struct flow_link by_state;
+    struct index_link by_state;
     uint32_t next_hash;
 };
 
@@ -44,7 +43,7 @@ struct quic_held {
 };
 
 struct quic_agent { /* one agent's share */
-    struct flow_list lists[NR_QUIC_STATES];
+    struct index_list lists[NR_QUIC_STATES];
     uint32_t nr_conns, nr_chunks, nr_held;
 };
 

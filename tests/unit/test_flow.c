@@ -189,7 +189,7 @@ static void the_longest_quiet_flow_is_first_in_the_list_of_stalls(void **state)
     assert_ptr_equal(&table.flows[table.stalls.oldest], b);
     flow_calm(&table, b);
     flow_free(&table, a);
-    assert_int_equal(table.stalls.oldest, FLOW_NONE);
+    assert_int_equal(table.stalls.oldest, INDEX_NONE);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, start, stop)
