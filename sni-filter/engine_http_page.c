@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The end of a flow whose request is refused, and the page that tells people why.
+ * The end of a flow whose request is refused, and the page that tells people why. Many clients
+ * show its first line only, so that says the most (RFC 9112 §4: a reason phrase is any text).
  */
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -90,9 +91,11 @@ static void send_page(struct engine *e, const struct flow *flow,
     add_body(&body, flow, request, reason, why);
     n = snprintf(
         page.text, sizeof(page.text),
-        "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        "HTTP/1.1 403 Refused by the network policy (%s)\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n"
         "Content-Length: %zu\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n%s",
-        body.len, request != NULL && request->is_head_only ? "" : body.bytes);
+        record_reason_name(reason), body.len,
+        request != NULL && request->is_head_only ? "" : body.bytes);
     if (n < 0 || (size_t)n >= sizeof(page.text))
         return;
     page.len = (uint32_t)n;

@@ -111,8 +111,9 @@ done 3<<<"$rows"
 
 # --- the page, where http is allowed, but not to the name in Host
 
-for name in curl wget python apt npm; do
-    ! is_here "$name" || says "$name" http://203.0.113.10 403
+says curl http://203.0.113.10 403
+for name in wget python apt npm; do
+    ! is_here "$name" || says "$name" http://203.0.113.10 'Refused by the network policy (name-not-allowed)'
 done
 ! is_here pip || says pip http://203.0.113.10 'No matching distribution found'
 

@@ -136,7 +136,7 @@ denied_says 'apt, redirected to a denied name' "Could not resolve 'denied.test'"
     apt_in http://packages.test/moved/debian -o Acquire::Retries=0 update
 denied_says 'apt, redirected to a denied port' 'Could not connect to packages.test:8080' 'event=connect name=packages.test dport=8080' \
     apt_in http://packages.test/other-port/debian -o Acquire::Retries=0 update
-denied_says 'apt, redirected to the address as a name' '403  Forbidden' "event=http reason=name-not-allowed name=$PACKAGES" \
+denied_says 'apt, redirected to the address as a name' '403  Refused by the network policy (name-not-allowed)' "event=http reason=name-not-allowed name=$PACKAGES" \
     apt_in http://packages.test/by-address/debian -o Acquire::Retries=0 update
 
 # --- npm and pip: a registry by TLS; one that has its archives elsewhere

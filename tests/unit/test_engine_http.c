@@ -118,6 +118,8 @@ static void a_request_is_judged_by_name_address_and_port(void **state)
     }
 }
 
+#define STATUS "HTTP/1.1 403 Refused by the network policy (name-not-allowed)\r\n"
+
 static void a_refused_first_request_gets_a_page_and_its_server_a_reset(void **state)
 {
     struct rig_conn c = rig_conn(WEB, 80);
@@ -128,7 +130,7 @@ static void a_refused_first_request_gets_a_page_and_its_server_a_reset(void **st
     assert_string_equal(rig_last(&rig)->name, "denied.test");
     assert_string_equal(rig_last(&rig)->method, "GET");
     assert_int_equal(rig.nr_pages, 1);
-    assert_memory_equal(rig.page.text, "HTTP/1.1 403 ", 13);
+    assert_memory_equal(rig.page.text, STATUS, sizeof(STATUS) - 1);
     assert_non_null(strstr(rig.page.text, "secctl allow denied.test http/80"));
     assert_int_equal(rig.page.seq, c.server_isn + 1);
     assert_int_equal(rig.page.ack, c.isn + 1 + sizeof(EVIL) - 1);
