@@ -74,12 +74,13 @@ static enum scan scan_hello(struct engine *e, struct flow *flow)
     uint8_t type;
     uint32_t end;
 
-    if (flow->record_at < s->edge &&
-        stream_byte(s, &e->flows.pool, flow->record_at) != TLS_HANDSHAKE)
-        return SCAN_PARSE;
-    while (next_record(e, flow, &type, &end)) {
-        if (type != TLS_HANDSHAKE || end == flow->record_at + 5 ||
-            end - flow->record_at > 16389 ||
+    for (;;) {
+        if (flow->record_at < s->edge &&
+            stream_byte(s, &e->flows.pool, flow->record_at) != TLS_HANDSHAKE)
+            return SCAN_PARSE;
+        if (!next_record(e, flow, &type, &end))
+            return SCAN_MORE;
+        if (end == flow->record_at + 5 || end - flow->record_at > 16389 ||
             stream_byte(s, &e->flows.pool, flow->record_at + 1) != 3)
             return SCAN_PARSE;
         if (end > s->edge)
@@ -91,7 +92,6 @@ static enum scan scan_hello(struct engine *e, struct flow *flow)
              flow->message_need > TLS_HELLO_MAX))
             return SCAN_PARSE;
     }
-    return SCAN_MORE;
 }
 
 uint64_t engine_hash_name(const struct engine *e, const char *name)

@@ -304,6 +304,23 @@ static void what_is_not_tls_is_refused_at_its_first_byte(void **state)
     assert_int_equal(rig_last(&rig)->reason, REASON_NOT_TLS);
 }
 
+/* The same bytes, the same answer: however they are cut. */
+static void a_record_that_is_none_of_a_hello_is_refused_at_its_first_byte(void **state)
+{
+    static const uint8_t bytes[] = { 22, 3, 1, 0, 4, 1, 0, 1, 0, 23 };
+
+    (void)state;
+    for (size_t cut = 1; cut <= sizeof(bytes); cut++) {
+        struct rig_conn c = rig_conn(RIG_GOOD, 443);
+        uint32_t id = rig_client(&rig, &c, 0, bytes, cut);
+
+        if (cut < sizeof(bytes))
+            id = rig_client(&rig, &c, (uint32_t)cut, bytes + cut, sizeof(bytes) - cut);
+        assert_int_equal(rig_state(&rig, id), VERDICT_RESET);
+        assert_int_equal(rig_last(&rig)->reason, REASON_MALFORMED);
+    }
+}
+
 static void a_hello_of_one_byte_records_is_read(void **state)
 {
     struct rig_conn c = rig_conn(RIG_GOOD, 443);
@@ -448,6 +465,7 @@ int main(void)
         CASE(a_hello_that_is_never_whole_is_reset_at_the_deadline),
         CASE(a_hello_whose_pieces_have_all_gone_is_revoked_at_the_deadline),
         CASE(what_is_not_tls_is_refused_at_its_first_byte),
+        CASE(a_record_that_is_none_of_a_hello_is_refused_at_its_first_byte),
         CASE(a_hello_of_one_byte_records_is_read),
         CASE(a_hello_over_the_limit_is_refused),
         CASE(a_client_whose_hello_is_refused_is_told_by_an_alert),
