@@ -77,6 +77,7 @@ help:
 ## make vm           a set of them on Debian's stock kernel, in qemu
 ## make bench        figures against plain forwarding
 ## make fuzz         every fuzz target for FUZZ_SECONDS
+## make mutate       checks taken out one by one: do the unit tests notice? MUTATE="FILE..." for some files
 ## make lint         clang-tidy, cppcheck, shellcheck
 ## make format, format-check, install, uninstall, clean
 
@@ -176,6 +177,16 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(MODULES) $(ALL_H)
 .PHONY: fuzz
 fuzz: $(FUZZERS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 	tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
+
+MUTATE ?= sni-filter/cursor.h $(wildcard sni-filter/tls_*.c sni-filter/http_*.c) \
+    $(patsubst %,sni-filter/dns_%.c,wire query answer) $(patsubst %,sni-filter/quic_%.c,frame packet initial crypto conn) \
+    $(patsubst %,sni-filter/%.c,ip_packet stream flow) $(patsubst %,common/policy_%.c,decide table parse) \
+    $(filter-out %/engine_setup.c,$(wildcard sni-filter/engine_*.c))
+.PHONY: mutate
+mutate: $(BUILD)/plain/modules.a $(BUILD)/gcc-san/modules.a \
+    $(UNITS:%.c=$(BUILD)/plain/%.o) $(UNITS:%.c=$(BUILD)/gcc-san/%.o)
+	@tests/mutate.py --objects $(BUILD)/plain --sanitized $(BUILD)/gcc-san --sanitize "$(SANFLAGS)" \
+	    --libs "$(LIBS_test)" --units "$(UNITS)" --listed tests/mutate.listed $(MUTATE_FLAGS) $(MUTATE)
 
 .PHONY: lint format format-check
 lint: $(BUILD)/plain/modules.a
