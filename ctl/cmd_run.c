@@ -14,6 +14,7 @@
 #include "ctl/escape.h"
 #include "ctl/json_get.h"
 #include "ctl/on_stack.h"
+#include "ctl/resolver_follow.h"
 #include "ctl/session.h"
 #include "ctl/signals.h"
 #include "ctl/terminal.h"
@@ -120,12 +121,14 @@ struct parts {
     struct agent_env env;
     struct mounts mounts;
     char *seccomp;
+    struct resolver_follow follow;
 };
 
 static bool prepare(struct stack *stack, const struct run_request *request, bool has_terminal,
                     struct parts *parts, struct err *err)
 {
     memset(parts, 0, sizeof(*parts));
+    resolver_follow_begin(&parts->follow, stack->engine);
     parts->seccomp = read_seccomp(stack, err);
     return parts->seccomp &&
            agent_env_make(stack->settings, &request->env, has_terminal, &parts->env, err) &&
@@ -198,13 +201,15 @@ static int end_status(struct stack *stack, const char *id, bool has_terminal, st
 /* Attached before it is started, so that nothing it says is lost. Returns its exit status, -1
  * with *err. */
 static int join(struct stack *stack, const struct stack_run *run, bool has_terminal,
-                struct err *err)
+                struct resolver_follow *follow, struct err *err)
 {
     char path[ENGINE_PATH_MAX], object[128];
     struct session session = { .engine = stack->engine,
                                .object = object,
                                .container = run->agent_id,
-                               .has_terminal = has_terminal };
+                               .has_terminal = has_terminal,
+                               .look = resolver_follow_look,
+                               .look_arg = follow };
     enum session_end end = SESSION_FAILED;
 
     snprintf(object, sizeof(object), "/containers/%s", run->agent_id);
@@ -272,7 +277,7 @@ static int run_parts(struct stack *stack, const struct run_request *request,
     if (!terminal_size(&spec.rows, &spec.columns))
         spec.rows = 0;
     if (create(stack, &run, &spec, &parts->mounts, err))
-        status = join(stack, &run, has_terminal, err);
+        status = join(stack, &run, has_terminal, &parts->follow, err);
     if (status < 0)
         status = cannot_execute(&spec, err);
     else

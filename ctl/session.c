@@ -24,6 +24,7 @@ struct pump {
     bool is_input_over, is_terminal_gone;
     unsigned nr_signals;   /* of those that ask to end, seen so far */
     uint64_t grace_end_ms; /* 0: nobody asked to end */
+    uint64_t look_ms;      /* when to look next, where something is to be looked at */
 };
 
 static void resize(const struct pump *pump)
@@ -105,13 +106,28 @@ static bool is_due(const struct pump *pump)
            (pump->grace_end_ms != 0 && stack_now_ms() >= pump->grace_end_ms);
 }
 
-static int time_left(const struct pump *pump)
+static int time_until(uint64_t end_ms)
 {
     uint64_t now = stack_now_ms();
 
-    if (pump->grace_end_ms == 0)
-        return -1;
-    return now < pump->grace_end_ms ? (int)(pump->grace_end_ms - now) : 0;
+    return now < end_ms ? (int)(end_ms - now) : 0;
+}
+
+/* For poll(); -1: no limit. */
+static int time_left(const struct pump *pump)
+{
+    if (pump->grace_end_ms != 0)
+        return time_until(pump->grace_end_ms);
+    return pump->session->look ? time_until(pump->look_ms) : -1;
+}
+
+static void look(struct pump *pump)
+{
+    if (pump->session->look == NULL || pump->grace_end_ms != 0 ||
+        stack_now_ms() < pump->look_ms)
+        return;
+    pump->session->look(pump->session->look_arg);
+    pump->look_ms = stack_now_ms() + SESSION_LOOK_MS;
 }
 
 /* All of it, to a descriptor that may be full. SESSION_ENDED when it is written. */
@@ -123,6 +139,7 @@ static enum session_end write_all(struct pump *pump, int fd, const uint8_t *byte
         ssize_t n;
 
         poll(fds, ARRAY_LEN(fds), time_left(pump));
+        look(pump);
         if ((fds[1].revents || is_due(pump)) && !handle_signals(pump))
             return SESSION_KILLED;
         if (fds[0].revents == 0)
@@ -241,6 +258,7 @@ static enum session_end run(struct pump *pump, struct err *err)
         }
         if (!handle_signals(pump))
             return SESSION_KILLED;
+        look(pump);
         if (fds[2].revents)
             read_input(pump);
         if (pump->input_used < pump->input_len)
@@ -251,7 +269,7 @@ static enum session_end run(struct pump *pump, struct err *err)
 
 enum session_end session_run(const struct session *session, struct err *err)
 {
-    struct pump pump = { .session = session };
+    struct pump pump = { .session = session, .look_ms = stack_now_ms() + SESSION_LOOK_MS };
     enum session_end end;
 
     if (session->has_terminal && !terminal_raw(err))

@@ -17,6 +17,8 @@ struct session {
     const char *object;         /* "/containers/ID" or "/exec/ID": what is resized */
     const char *container;      /* signals go to it; NULL: to nobody */
     bool has_terminal;          /* the command has one: its output is no frames */
+    void (*look)(void *arg);    /* called about every SESSION_LOOK_MS; NULL: nothing is */
+    void *look_arg;
 };
 
 enum session_end {
@@ -38,5 +40,6 @@ enum session_end {
 enum session_end session_run(const struct session *session, struct err *err);
 
 #define SESSION_GRACE_MS 5000
+#define SESSION_LOOK_MS  5000
 
 #endif

@@ -27,13 +27,14 @@ debian() {
         HOME=/root LANG=C.UTF-8 CA_FILE=/root/ca.pem "$@" </dev/null
 }
 
-# debian_init - becomes the first process of the machine
+# debian_init - becomes the first process of the machine. Its root is that of its mount namespace: runc enters those
+# of containers, and would leave a chroot by it
 debian_init() {
     mount --bind "$DEBIAN" "$DEBIAN" && mount -t proc proc "$DEBIAN/proc" && mount --rbind /sys "$DEBIAN/sys" &&
         mount --rbind /dev "$DEBIAN/dev" && mount -t tmpfs -o mode=755 tmpfs "$DEBIAN/run" && mkdir -p "$DEBIAN/run/lock" &&
-        : >"$T/machine/ready" || exit 1
+        cd "$DEBIAN" && : >"$T/machine/ready" && pivot_root . mnt || exit 1
     # shellcheck disable=SC2016 # the inner shell's
-    exec chroot "$DEBIAN" /bin/bash -c 'while :; do sleep 3600 & wait $!; done'
+    exec chroot . /bin/bash -c 'umount -l /mnt; while :; do sleep 3600 & wait $!; done' </dev/null >/dev/null 2>&1
 }
 
 debian_boot() {

@@ -9,6 +9,8 @@
 
 . "$(dirname "$0")/../support/stack.sh"
 
+OTHER_RESOLVER=198.18.1.54
+RESOLVER_MORE="    interface: $OTHER_RESOLVER"
 stack_begin <<'POLICY'
 www.allowed.test
 POLICY
@@ -114,6 +116,20 @@ check 'the folder is as it was' diff -r "$T/before" "$STACK_HOME/policy"
 check 'so is what is in force' test "$(policy_id)" = "$ID"
 check_has 'and what was allowed is' 'served-name: www.allowed.test' web https://www.allowed.test/
 check 'status finds all as asked' secctl status
+
+# --- the machine's resolv.conf, a plain file, changes (a VPN)
+
+expect_dns rr.test "$OTHER_RESOLVER"
+for address in 203.0.113.21 203.0.113.22 203.0.113.23 203.0.113.24; do expect_tls rr.test $address; done
+echo "nameserver $OTHER_RESOLVER" >"$T/machine/resolv.conf"
+follows() { grep -qx "nameserver $OTHER_RESOLVER" "$DATA_ROOT/volumes/claude-secure-state/_data/resolv.conf"; }
+check 'while an agent runs, the gateway follows within seconds' retry 20 follows
+note "in $MS ms"
+check 'the policy is what it was' test "$(policy_id)" = "$ID"
+echo 'rr.test' >"$STACK_HOME/policy/agents/second"
+check 'a name that was not asked for yet' secctl reload
+check_has 'is asked of the new one' 'served-name: rr.test' web https://rr.test/
+rm "$STACK_HOME/policy/agents/second"
 check 'stop' secctl stop
 
 # --- a full disk at build: the engine keeps what it is sent in its folder for such
