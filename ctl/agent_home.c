@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "common/textfile.h"
+#include "ctl/archive_file.h"
 #include "ctl/tar_build.h"
-#include "ctl/tar_read.h"
 
 #define AGENT_UID 1000
 #define HOMES     "/home"
@@ -49,31 +49,11 @@ bool passwd_has_uid(const char *text, size_t len, unsigned uid)
     return false;
 }
 
-/* /etc/passwd, as it comes, with room for a newline and a line of ours. */
+/* /etc/passwd, with room for a newline and a line of ours. */
 struct passwd {
-    struct tar_read tar;
     char text[PASSWD_MAX + sizeof("\n" LINE)];
     size_t len;
 };
-
-static bool take(void *arg, const void *bytes, size_t len, struct err *err)
-{
-    struct passwd *passwd = arg;
-    const uint8_t *at = bytes;
-    struct tar_part part;
-
-    while (len) {
-        if (!tar_read_next(&passwd->tar, &at, &len, &part, err))
-            return false;
-        if (part.len > PASSWD_MAX - passwd->len)
-            return err_set(err, EFBIG, "the image's /etc/passwd has more than %u bytes",
-                           PASSWD_MAX);
-        if (part.len)
-            memcpy(passwd->text + passwd->len, part.bytes, part.len);
-        passwd->len += part.len;
-    }
-    return true;
-}
 
 static bool put(struct engine *engine, const char *container, struct tar *tar,
                 const char *folder, struct err *err)
@@ -119,7 +99,8 @@ bool agent_home_give(struct engine *engine, const char *container, struct err *e
 
     if (passwd == NULL)
         return err_set(err, ENOMEM, "out of memory");
-    is_there = engine_archive_get(engine, container, "/etc/passwd", take, passwd, err);
+    is_there = archive_file_get(engine, container, "/etc/passwd", passwd->text, PASSWD_MAX,
+                                &passwd->len, err);
     is_good = is_there || err->code == ENOENT;
     /* nothing came: a link, or empty; neither is to be replaced */
     if (is_good && !(is_there && passwd->len == 0) &&

@@ -128,7 +128,6 @@ static bool prepare(struct stack *stack, const struct run_request *request, bool
                     struct parts *parts, struct err *err)
 {
     memset(parts, 0, sizeof(*parts));
-    resolver_follow_begin(&parts->follow, stack->engine);
     parts->seccomp = read_seccomp(stack, err);
     return parts->seccomp &&
            agent_env_make(stack->settings, &request->env, has_terminal, &parts->env, err) &&
@@ -276,6 +275,7 @@ static int run_parts(struct stack *stack, const struct run_request *request,
     spec.agent = run.agent;
     if (!terminal_size(&spec.rows, &spec.columns))
         spec.rows = 0;
+    resolver_follow_begin(&parts->follow, stack->engine);
     if (create(stack, &run, &spec, &parts->mounts, err))
         status = join(stack, &run, has_terminal, &parts->follow, err);
     if (status < 0)

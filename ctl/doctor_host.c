@@ -120,7 +120,7 @@ static void check_resolver(struct doctor *doctor)
                    resolver->folder, servers);
     else if (resolver->kind == RESOLVER_HANDED_OVER)
         doctor_add(doctor, FINDING_OK, "resolver", "",
-                   "/etc/resolv.conf (%.150s), read again at start, run and reload", servers);
+                   "/etc/resolv.conf (%.150s), followed while an agent runs", servers);
     else
         doctor_add(doctor, FINDING_OK, "resolver", "", "Docker's own, 127.0.0.11: %s",
                    resolver->why);

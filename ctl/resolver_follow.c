@@ -3,18 +3,29 @@
 
 #include <string.h>
 
+#include "ctl/archive_file.h"
 #include "ctl/policy_hand.h"
+#include "ctl/stack_spec.h"
 
 #define SECTION "%% resolv.conf\n"
 
 void resolver_follow_begin(struct resolver_follow *follow, struct engine *engine)
 {
     struct resolver resolver;
+    struct err untold;
+    size_t len;
 
+    memset(follow, 0, sizeof(*follow));
     resolver_choose("", engine_is_local(engine), &resolver);
     follow->engine = engine;
     follow->is_followed = resolver.kind == RESOLVER_HANDED_OVER;
-    memcpy(follow->text, resolver.text, sizeof(follow->text));
+    if (!follow->is_followed)
+        return;
+    if (!archive_file_get(engine, STACK_GATEWAY, RESOLVER_HANDED, follow->text,
+                          sizeof(follow->text) - 1, &len, &untold))
+        len = 0; /* so it is given what there is */
+    follow->text[len] = '\0';
+    resolver_follow_look(follow);
 }
 
 void resolver_follow_look(void *arg)

@@ -15,7 +15,8 @@ struct resolver_follow {
     char text[RESOLVER_TEXT_MAX]; /* what the gateway has */
 };
 
-/** resolver_follow_begin - engine: kept. Before the gateway is given the present text. */
+/** resolver_follow_begin - engine: kept; the gateway runs. One that has another text than this
+ * host's now, being older, is given this. */
 void resolver_follow_begin(struct resolver_follow *follow, struct engine *engine);
 
 /** resolver_follow_look - hand it over if it has changed. Whatever fails is tried again the

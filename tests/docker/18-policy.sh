@@ -123,9 +123,18 @@ expect_dns rr.test "$OTHER_RESOLVER"
 for address in 203.0.113.21 203.0.113.22 203.0.113.23 203.0.113.24; do expect_tls rr.test $address; done
 echo "nameserver $OTHER_RESOLVER" >"$T/machine/resolv.conf"
 follows() { grep -qx "nameserver $OTHER_RESOLVER" "$DATA_ROOT/volumes/claude-secure-state/_data/resolv.conf"; }
+nobody_runs() { ! has_agent first && ! has_agent second; }
 check 'while an agent runs, the gateway follows within seconds' retry 20 follows
 note "in $MS ms"
 check 'the policy is what it was' test "$(policy_id)" = "$ID"
+docker kill "$(agent_container first)" "$(agent_container second)" >/dev/null # now nobody follows
+retry 20 nobody_runs
+echo "nameserver $RESOLVER" >"$T/machine/resolv.conf"
+check 'the next run hands over what there is' run -- true
+check 'at its beginning' fails follows
+echo "nameserver $OTHER_RESOLVER" >"$T/machine/resolv.conf"
+agent_up second
+check 'and so on' follows
 echo 'rr.test' >"$STACK_HOME/policy/agents/second"
 check 'a name that was not asked for yet' secctl reload
 check_has 'is asked of the new one' 'served-name: rr.test' web https://rr.test/
