@@ -141,7 +141,8 @@ denied_says 'apt, redirected to the address as a name' '403  Refused by the netw
 
 # --- npm and pip: a registry by TLS; one that has its archives elsewhere
 
-FAST_MS=${FAST_MS:-5000} # from here on clients that take their time to start
+# from here on clients that take seconds to start on a busy machine, but would wait longer than this for an answer
+FAST_MS=${FAST_MS:-10000}
 
 npm_in() { # FOLDER REGISTRY OPTION...
     local folder=$T/npm.$1 registry=$2
