@@ -78,6 +78,7 @@ help:
 ## make bench        figures against plain forwarding
 ## make fuzz         every fuzz target for FUZZ_SECONDS
 ## make mutate       checks taken out one by one: do the unit tests notice? MUTATE="FILE..." for some files
+## make soak         floods and faults for SOAK_SECONDS (3600): memory, descriptors, the log
 ## make lint         clang-tidy, cppcheck, shellcheck
 ## make format, format-check, install, uninstall, clean
 
@@ -135,7 +136,7 @@ export SECCTL_RECORDINGS ?= $(patsubst %/,%,$(dir $(firstword $(wildcard $(CURDI
 
 UNIT_RUN = set -e; for t in $(patsubst tests/unit/%.c,$(BUILD)/$(1)/%,$(UNITS)); do tests/unit/run $$t; done
 
-.PHONY: unit check check-gcc check-clang cli e2e docker start-test vm bench test demo deps
+.PHONY: unit check check-gcc check-clang cli e2e docker start-test vm soak bench test demo deps
 unit: $(UNITS:tests/unit/%.c=$(BUILD)/plain/%)
 	@$(call UNIT_RUN,plain)
 check-gcc: $(UNITS:tests/unit/%.c=$(BUILD)/gcc-san/%)
@@ -154,6 +155,11 @@ start-test:
 	tests/start-test.sh
 vm: all
 	tests/run.sh vm
+# ten minutes for what it does at its end, and for a slow machine
+soak: SOAK_SECONDS ?= 3600
+soak: all
+	@tests/deps.sh
+	@SOAK_SECONDS=$(SOAK_SECONDS) SECONDS_MAX=$$(($(SOAK_SECONDS) * 3 / 2 + 1200)) tests/run.sh soak
 bench: all $(BENCHES:tests/bench/%.c=$(BUILD)/plain/%)
 	tests/bench/run.sh
 $(BUILD)/plain/bench_%: tests/bench/bench_%.c $(BUILD)/plain/modules.a

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# run.sh all|unit|style|cli|e2e|docker|vm|bench [SCRIPT...] - run tests and count them
+# run.sh all|unit|style|cli|e2e|docker|vm|soak|bench [SCRIPT...] - run tests and count them
 #
 # SCRIPT: a path, or the name of one in that folder.
 #
@@ -328,9 +328,10 @@ main() {
         vm_start "$@"
         vm_end
         ;;
+    soak) run_script tests/e2e/40-load.sh ;;
     bench) run_bench ;;
     *)
-        echo "run.sh: $what: expected all, unit, style, cli, e2e, docker, vm or bench" >&2
+        echo "run.sh: $what: expected all, unit, style, cli, e2e, docker, vm, soak or bench" >&2
         exit 2
         ;;
     esac
