@@ -443,6 +443,25 @@ static void a_kept_binding_is_restored_with_what_is_left_of_its_time(void **stat
     assert_int_equal(syn_verdict("203.0.113.10", 443), VERDICT_RESET);
 }
 
+static void a_clock_that_is_set_changes_no_decision(void **state)
+{
+    const uint64_t year_us = UINT64_C(31536000000000);
+    const uint64_t times[] = { rig.now.wall_us + year_us, rig.now.wall_us - year_us, 0 };
+
+    (void)state;
+    rig_bind(&rig, "allowed.test", "203.0.113.10");
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        rig.now.wall_us = times[i];
+        assert_int_equal(syn_verdict("203.0.113.10", 443), VERDICT_PASS);
+        rig_wait(&rig, 2 * 1000000u);
+        assert_int_equal(syn_verdict("203.0.113.9", 443), VERDICT_RESET);
+        assert_true(rig_last(&rig)->wall_us >= times[i]);
+        assert_true(rig_last(&rig)->wall_us <= times[i] + 3 * 1000000u);
+    }
+    rig_wait(&rig, 86400000000);
+    assert_int_equal(syn_verdict("203.0.113.10", 443), VERDICT_RESET);
+}
+
 static void a_kept_binding_of_the_past_or_of_nobody_is_not_restored(void **state)
 {
     struct ipc_binding kept = { .addr = addr_of("203.0.113.10"),
@@ -485,6 +504,7 @@ int main(void)
         CASE(a_live_connection_of_an_address_rule_follows_it),
         CASE(a_binding_lives_as_long_as_its_connection),
         CASE(a_kept_binding_is_restored_with_what_is_left_of_its_time),
+        CASE(a_clock_that_is_set_changes_no_decision),
         CASE(a_kept_binding_of_the_past_or_of_nobody_is_not_restored),
     };
 
