@@ -63,6 +63,7 @@ check_log 'comes by TLS' event=tls verdict=allow name=allowed.test dport=443
 served=$(wc -l <"$T/nginx/access.log")
 check_has 'an allowed page by HTTP/3' 'served by QUIC' chromium "$H3" https://allowed.test/quic
 check_log 'comes by QUIC' event=quic verdict=allow name=allowed.test proto=udp dport=443
+check_log 'with ECH that says nothing, as browsers send it' event=quic verdict=allow name=allowed.test ech=True
 check 'and not by TCP' test "$(wc -l <"$T/nginx/access.log")" -eq "$served"
 is_shuffled() { # the capture may lag behind
     OUT=$(tshark -n -r "$T/out.pcap" -Y 'quic.long.packet_type == 0' -T fields -e quic.crypto.offset 2>/dev/null)

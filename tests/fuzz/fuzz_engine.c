@@ -8,17 +8,15 @@
  * answered the last hello.
  */
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/marks.h"
-#include "common/policy.h"
-#include "sni-filter/engine.h"
 #include "sni-filter/ip_packet.h"
 #include "sni-filter/stream.h"
 #include "sni-filter/tls_record.h"
 #include "tests/support/engine_rig.h"
+#include "tests/support/fuzz_ends.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,7 +24,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PACKETS    512
 #define STREAM_LEN 6000
 #define RETRY_LEN  99
-#define SECONDS    UINT64_C(1000000)
 
 enum server { SAYS_HELLO, ASKS_AGAIN, SAYS_ANYTHING, NR_SERVERS };
 
@@ -51,25 +48,14 @@ struct sent {
 };
 
 static struct {
-    struct engine *engine;
-    struct engine_clock now;
     struct conn conns[CONNS];
     struct sent sent[PACKETS];
     uint32_t nr_sent;
     size_t policy;
 } world;
 
-static struct policy *policies[2];
 static uint8_t streams[6][STREAM_LEN], answers[NR_SERVERS][400], scratch[TLS_HELLO_MAX];
 static size_t stream_len[6];
-
-static void fail_at(int line)
-{
-    fprintf(stderr, "fuzz_engine.c:%d: does not hold\n", line);
-    abort();
-}
-
-#define demand(is_so) ((is_so) ? (void)0 : fail_at(__LINE__))
 
 /* --- the server's view -------------------------------------------------------------------- */
 
@@ -199,43 +185,6 @@ static void on_revoke(void *arg, const struct engine_live *live)
             set_mark(&world.conns[i], CT_REVOKED);
 }
 
-static void on_bound(void *arg, const struct engine_bound *bound)
-{
-    (void)arg;
-    demand(bound->timeout_s > 0);
-}
-
-static void on_ask(void *arg, const struct dns_ask *ask)
-{
-    struct dns_found found = { .ticket = ask->ticket, .nr_addrs = 1, .ttl_s = 60 };
-
-    (void)arg;
-    demand(addr_parse("203.0.113.10", 12, &found.addrs[0]));
-    engine_dns_found(world.engine, &world.now, &found);
-}
-
-static void on_reply(void *arg, const struct dns_client *client, const uint8_t *message,
-                     size_t len)
-{
-    (void)arg;
-    demand(client != NULL && message != NULL && len >= 12);
-}
-
-static void on_keep(void *arg, const struct ipc_binding *binding)
-{
-    (void)arg;
-    demand(binding->name[0] != '\0');
-}
-
-static uint64_t decided, told;
-
-static void on_record(void *arg, const struct record *record)
-{
-    (void)arg;
-    told += record_weight(record);
-    demand(memchr(record->name, '\0', sizeof(record->name)) != NULL);
-}
-
 static void on_reset_server(void *arg, const struct engine_reset *reset)
 {
     (void)arg;
@@ -257,7 +206,7 @@ static void give(struct conn *c, enum packet_place place, uint32_t mark, const u
     memcpy(exact, packet, len);
     p->conn = c;
     p->generation = c != NULL ? c->generation : 0;
-    engine_packet(world.engine, &world.now, &meta, exact, len);
+    engine_packet(ends.engine, &ends.now, &meta, exact, len);
     free(exact);
 }
 
@@ -336,13 +285,6 @@ static void server_sends(struct conn *c, uint32_t from, uint32_t len)
     give(c, PLACE_INBOUND, c->mark, packet, n);
 }
 
-static void pass_time(uint64_t us)
-{
-    world.now.mono_us += us;
-    world.now.wall_us += us;
-    demand(engine_tick(world.engine, &world.now) <= SECONDS);
-}
-
 static void query(uint8_t which)
 {
     static const char *const names[] = { "allowed.test", "b.test", "denied.test",
@@ -390,7 +332,7 @@ static void play_segment(struct conn *c, struct cursor *script, uint8_t op)
 static void set_policy(size_t number)
 {
     world.policy = number;
-    engine_set_policy(world.engine, &world.now, policies[number]);
+    engine_set_policy(ends.engine, &ends.now, ends.policies[number]);
     for (size_t i = 0; i < CONNS; i++)
         world.conns[i].was_policy[number] = true;
 }
@@ -417,7 +359,7 @@ static void play(struct cursor *script)
             server_sends(c, from, take(script, 1));
             break;
         case 6:
-            pass_time((uint64_t)take(script, 1) * (op & 0x80 ? 1000 : 130000));
+            fuzz_ends_pass_time((uint64_t)take(script, 1) * (op & 0x80 ? 1000 : 130000));
             break;
         default:
             if (op & 0x40) {
@@ -451,8 +393,6 @@ static void set_up_streams(void)
     make_server_hello(false, answers[ASKS_AGAIN] + RETRY_LEN);
 }
 
-static struct quic_cipher cipher;
-
 static void set_up(void)
 {
     static const char *const texts[] = {
@@ -460,14 +400,7 @@ static void set_up(void)
         "b.test\n198.51.100.0/24\n!denied.test\n"
     };
 
-    for (size_t i = 0; i < 2; i++) {
-        struct policy_source source = { "allowlist", NULL, texts[i], strlen(texts[i]) };
-        struct err err;
-
-        policies[i] = policy_new(&source, 1, NULL, &err);
-        demand(policies[i] != NULL);
-    }
-    demand(quic_cipher_init(&cipher));
+    fuzz_ends_init(texts);
     set_up_streams();
 }
 
@@ -479,25 +412,18 @@ static void on_http_page(void *arg, const struct engine_page *page)
 
 static void start(void)
 {
-    static const uint8_t seed[16] = "0123456789abcde";
-    static struct ipc_setup setup;
     const struct engine_limits limits = {
         .flows = 3, .chunks = 40, .held_packets = 24, .bindings = 8
     };
-    const struct engine_ops ops = { on_verdict,   on_bound,  on_ask,    on_reply,
-                                    on_keep,      on_record, on_revoke, on_reset_server,
-                                    on_http_page, NULL,      &decided };
-    static const char prefix[] = "198.18.0.0/24";
+    const struct engine_ops ops = { .verdict = on_verdict,
+                                    .revoke = on_revoke,
+                                    .reset_server = on_reset_server,
+                                    .http_page = on_http_page };
 
-    setup = (struct ipc_setup) { .nr_sources = 1, .dns_keep_s = 86400, .dns_min_ttl_s = 60 };
-    demand(prefix_parse(prefix, strlen(prefix), &setup.sources[0].prefix));
-    strcpy(setup.sources[0].agent, "agent");
     memset(&world.sent, 0, sizeof(world.sent));
     world.nr_sent = 0;
     world.policy = 0;
-    world.now = (struct engine_clock) { 1000000000, 1700000000000000 };
-    world.engine = engine_new(&setup, policies[0], &limits, &ops, seed, false, &cipher);
-    demand(world.engine != NULL);
+    fuzz_ends_start(&limits, ops);
     for (size_t i = 0; i < CONNS; i++)
         open_conn(&world.conns[i], (uint8_t)(i << 2));
     query(0);
@@ -508,17 +434,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cursor script = { .base = data, .len = size };
 
-    if (policies[0] == NULL)
+    if (ends.policies[0] == NULL)
         set_up();
     start();
     play(&script);
     for (int i = 0; i < 50; i++)
-        pass_time(SECONDS);
+        fuzz_ends_pass_time(SECONDS);
     for (uint32_t i = 0; i < world.nr_sent; i++)
         demand(world.sent[i].is_judged);
-    engine_finish(world.engine);
-    demand(told == decided); /* every decision is in a record */
-    engine_free(world.engine);
+    fuzz_ends_stop();
     for (uint32_t i = 0; i < PACKETS; i++)
         free(world.sent[i].bytes);
     return 0;

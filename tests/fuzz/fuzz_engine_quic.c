@@ -6,19 +6,16 @@
  * header leaves alone only when a server has answered; every datagram gets one verdict.
  */
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/marks.h"
-#include "common/policy.h"
 #include "sni-filter/dns_message.h"
-#include "sni-filter/engine.h"
 #include "sni-filter/quic_conn.h"
 #include "tests/support/engine_rig.h"
+#include "tests/support/fuzz_ends.h"
 #include "tests/support/quic_flow.h"
 
-#define SECONDS   1000000ull
 #define SENT_MAX  1024
 #define FLOWS     2
 #define IDS       3
@@ -50,8 +47,6 @@ struct seen { /* a connection as the server finds it */
 };
 
 static struct {
-    struct engine *engine;
-    struct engine_clock now;
     uint32_t nr_sent;
     struct sent {
         uint8_t bytes[DATAGRAM];
@@ -67,18 +62,8 @@ static struct {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct policy *policies[2];
-static struct quic_cipher cipher;
 static struct bytes up[IDS][NR_WHAT], down[IDS][NR_SAID];
 static uint8_t scratch[QUIC_DATAGRAM_MAX], message[QUIC_CRYPTO_MAX];
-
-static void fail_at(int line)
-{
-    fprintf(stderr, "fuzz_engine_quic.c:%d: does not hold\n", line);
-    abort();
-}
-
-#define demand(is_so) ((is_so) ? (void)0 : fail_at(__LINE__))
 
 /* --- what has left -------------------------------------------------------------------------
  */
@@ -116,7 +101,7 @@ static void leave(const struct sent *p)
     }
     s = seen_of(p->flow, &first, datagram);
     if (s != NULL) /* a server drops what it cannot read, but two hellos must not be seen */
-        demand(quic_conn_client(&s->conn, &world.pool, &cipher, datagram, scratch) !=
+        demand(quic_conn_client(&s->conn, &world.pool, &ends.cipher, datagram, scratch) !=
                QUIC_CONFLICT);
 }
 
@@ -158,43 +143,6 @@ static void on_verdict(void *arg, uint32_t id, uint32_t verdict)
         return;
     world.old_mark[p->flow] = *mark;
     *mark = (state == VERDICT_PIN ? CT_PINNED : CT_QUIC) | value;
-}
-
-static void on_ask(void *arg, const struct dns_ask *ask)
-{
-    struct dns_found found = { .ticket = ask->ticket, .nr_addrs = 1, .ttl_s = 60 };
-
-    (void)arg;
-    demand(addr_parse("203.0.113.10", 12, &found.addrs[0]));
-    engine_dns_found(world.engine, &world.now, &found);
-}
-
-static void on_bound(void *arg, const struct engine_bound *bound)
-{
-    (void)arg;
-    (void)bound;
-}
-
-static void on_reply(void *arg, const struct dns_client *client, const uint8_t *text,
-                     size_t len)
-{
-    (void)arg;
-    demand(client != NULL && text != NULL && len >= 12);
-}
-
-static void on_keep(void *arg, const struct ipc_binding *binding)
-{
-    (void)arg;
-    (void)binding;
-}
-
-static uint64_t decided, told;
-
-static void on_record(void *arg, const struct record *record)
-{
-    (void)arg;
-    told += record_weight(record);
-    demand(memchr(record->name, '\0', sizeof(record->name)) != NULL);
 }
 
 static void on_live(void *arg, const struct engine_live *live)
@@ -242,7 +190,7 @@ static void give(unsigned flow, bool is_up, bool is_late, const uint8_t *bytes, 
     exact = malloc(n);
     demand(exact != NULL);
     memcpy(exact, packet, n);
-    engine_packet(world.engine, &world.now, &meta, exact, n);
+    engine_packet(ends.engine, &ends.now, &meta, exact, n);
     free(exact);
 }
 
@@ -254,14 +202,7 @@ static void query(const char *name)
                           make_query(name, DNS_A, text), packet);
 
     world.sent[world.nr_sent++] = (struct sent) { .is_up = false };
-    engine_packet(world.engine, &world.now, &meta, packet, len);
-}
-
-static void pass_time(uint64_t us)
-{
-    world.now.mono_us += us;
-    world.now.wall_us += us;
-    engine_tick(world.engine, &world.now);
+    engine_packet(ends.engine, &ends.now, &meta, packet, len);
 }
 
 /* Bytes of the input as a datagram of their own, or behind one that was sealed. */
@@ -306,15 +247,15 @@ static void play(struct cursor *script)
             play_bytes(script, flow, how);
             break;
         case 5:
-            pass_time((uint64_t)how * how * 1000);
+            fuzz_ends_pass_time((uint64_t)how * how * 1000);
             break;
         case 6:
-            engine_set_policy(world.engine, &world.now, policies[how & 1]);
+            engine_set_policy(ends.engine, &ends.now, ends.policies[how & 1]);
             world.was_allowed = world.was_allowed || (how & 1) == 0;
             break;
         case 7:
             world.mark[flow] = world.old_mark[flow] = CT_OPEN; /* forgotten by the kernel */
-            engine_live_allowed(world.engine, &world.now,
+            engine_live_allowed(ends.engine, &ends.now,
                                 &(struct engine_live) { .protocol = IPPROTO_UDP });
             break;
         }
@@ -371,23 +312,14 @@ static void set_up(void)
 {
     static const char *const texts[] = { "allowed.test\nb.test\n", "b.test\n!denied.test\n" };
 
-    for (size_t i = 0; i < 2; i++) {
-        struct policy_source source = { "allowlist", NULL, texts[i], strlen(texts[i]) };
-        struct err err;
-
-        policies[i] = policy_new(&source, 1, NULL, &err);
-        demand(policies[i] != NULL);
-    }
-    demand(quic_cipher_init(&cipher) && chunk_pool_init(&world.pool, 1024));
+    fuzz_ends_init(texts);
+    demand(chunk_pool_init(&world.pool, 1024));
     for (unsigned id = 0; id < IDS; id++)
         seal_all(id);
 }
 
 static void start(void)
 {
-    static const uint8_t seed[16] = "0123456789abcde";
-    static const char prefix[] = "198.18.0.0/24";
-    static struct ipc_setup setup;
     const struct engine_limits limits = { .flows = 8,
                                           .chunks = 64,
                                           .held_packets = 24,
@@ -395,20 +327,16 @@ static void start(void)
                                           .quic_conns = 5,
                                           .quic_chunks = 40,
                                           .quic_held = 12 };
-    const struct engine_ops ops = { on_verdict,   on_bound,  on_ask,  on_reply,
-                                    on_keep,      on_record, on_live, on_reset_server,
-                                    on_http_page, NULL,      &decided };
+    const struct engine_ops ops = { .verdict = on_verdict,
+                                    .revoke = on_live,
+                                    .reset_server = on_reset_server,
+                                    .http_page = on_http_page };
 
-    setup = (struct ipc_setup) { .nr_sources = 1, .dns_keep_s = 86400, .dns_min_ttl_s = 60 };
-    demand(prefix_parse(prefix, strlen(prefix), &setup.sources[0].prefix));
-    strcpy(setup.sources[0].agent, "agent");
     world.nr_sent = 0;
     world.was_allowed = true;
     memset(world.mark, 0, sizeof(world.mark));
     memset(world.old_mark, 0, sizeof(world.old_mark));
-    world.now = (struct engine_clock) { 1000000000, 1700000000000000 };
-    world.engine = engine_new(&setup, policies[0], &limits, &ops, seed, false, &cipher);
-    demand(world.engine != NULL);
+    fuzz_ends_start(&limits, ops);
     query("allowed.test");
     query("b.test");
 }
@@ -417,17 +345,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cursor script = { .base = data, .len = size };
 
-    if (policies[0] == NULL)
+    if (ends.policies[0] == NULL)
         set_up();
     start();
     play(&script);
     for (int i = 0; i < 50; i++)
-        pass_time(SECONDS);
+        fuzz_ends_pass_time(SECONDS);
     for (uint32_t i = 0; i < world.nr_sent; i++)
         demand(world.sent[i].is_judged);
-    engine_finish(world.engine);
-    demand(told == decided); /* every decision is in a record */
-    engine_free(world.engine);
+    fuzz_ends_stop();
     for (size_t i = 0; i < (size_t)FLOWS * CONNS; i++) {
         struct seen *s = &world.seen[i / CONNS][i % CONNS];
 
