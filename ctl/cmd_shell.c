@@ -100,23 +100,23 @@ static int finish(struct stack *stack, const struct inside *inside, enum session
 }
 
 /* Run the command with its mark, on this terminal or these pipes. */
-static int run_inside(struct stack *stack, struct engine_command *command, struct err *err)
+static int run_inside(struct stack *stack, struct engine_command command, struct err *err)
 {
-    struct session session = { .engine = stack->engine, .has_terminal = command->has_terminal };
-    struct inside inside = { .container = command->container };
+    struct session session = { .engine = stack->engine, .has_terminal = command.has_terminal };
+    struct inside inside = { .container = command.container };
     const char *env[AGENT_ENV_MAX + 2];
     struct option_list extra = { .nr = 0 };
     struct agent_env own;
     char object[128];
     int status = EXIT_FAILED;
 
-    if (agent_env_make(stack->settings, &extra, command->has_terminal, &own, err) &&
+    if (agent_env_make(stack->settings, &extra, command.has_terminal, &own, err) &&
         shell_mark_make(inside.mark, err)) {
         memcpy(env, own.all, own.nr * sizeof(*env));
         env[own.nr] = inside.mark;
         env[own.nr + 1] = NULL;
-        command->env = env;
-        session.stream = engine_command_start(stack->engine, command, inside.id, err);
+        command.env = env;
+        session.stream = engine_command_start(stack->engine, &command, inside.id, err);
         if (session.stream) {
             snprintf(object, sizeof(object), "/exec/%s", inside.id);
             session.object = object;
@@ -142,7 +142,7 @@ static int shell_on(struct stack *stack, void *arg, struct err *err)
     if (agent == NULL)
         return EXIT_FAILED;
     command.container = agent->id;
-    return run_inside(stack, &command, err);
+    return run_inside(stack, command, err);
 }
 
 int ctl_shell(int argc, char **argv, struct err *err)

@@ -19,7 +19,7 @@ agent_up
 engine_stop TERM
 engine_start --ip-forward=true --live-restore || exit 1
 docker restart -t 1 claude-secure-link-1 >/dev/null
-told() { [ -n "$(secctl status | grep 'has lost its link, which was started again after it')" ]; }
+told() { secctl status | grep 'has lost its link, which was started again after it'; }
 check 'a link that was restarted after a live-restore: status says what is so' told
 check_fast 'the agent is locked' 20000 agent curl -sSk -m 5 https://203.0.113.66/
 check_fast 'and has no other way out' 20000 agent curl -sSk -m 5 --interface eth0 https://203.0.113.66/
