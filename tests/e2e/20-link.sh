@@ -129,5 +129,13 @@ if ! is_plain; then
     bridge -n "$NS_GW" fdb append 02:53:00:00:00:09 dev sec0 dst "$OUTER_B"
     check_has 'check names a frame too many' "frames to $OUTER_B are not wanted" fails fwd check
 fi
+if ! is_plain; then # the outside has IPv6 all the same
+    gw_stop
+    GW_OPTIONS=(--set tunnel=vxlan --set "tunnel.address = $ROUTER4/24")
+    gw_start && fwd attach alpha "$OUTER_A" "$INNER_A" >/dev/null
+    check_has 'a tunnel without IPv6: the name has IPv4' 203.0.113.10 in_a dig +short +tries=1 +time=5 "@$ROUTER4" allowed.test
+    check_has 'AAAA is empty' 'status: NOERROR' in_a dig +tries=1 +time=5 "@$ROUTER4" allowed.test AAAA
+    check_has 'without a record' 'ANSWER: 0' echo "$OUT"
+fi
 in_a curl -sk -m 3 https://203.0.113.66/ >/dev/null
 e2e_end

@@ -13,6 +13,10 @@ not answer with resets: rawtcp.py --rules prints what nft has to load. STEPs, in
   ttl:N                  what follows is sent with this TTL (0: the usual)
   badsum                 the next segment has a wrong checksum
   md5                    the next segment has an MD5 option
+  header:KIND            the next segment stands behind an IPv6 extension header (hop, dst, route), or in an IPv4 packet
+                         with options (nop)
+  frag:N                 what follows is sent in IP fragments of N bytes, a multiple of 8, the last one first if N is
+                         negative (0: whole)
   sleep:SECONDS
   permute:N:NAME         the hello cut into N pieces, in every order, one connection each, and all their cuts
                          in steps (see --step): prints counts
@@ -65,6 +69,15 @@ def own_address(address, family):
 
 
 
+# what setsockopt() takes for the header of the next packet: its name, and its bytes
+HEADERS = {
+    "hop": (54, bytes([0, 0, 1, 4, 0, 0, 0, 0])),  # IPV6_HOPOPTS: padding
+    "dst": (59, bytes([0, 0, 1, 4, 0, 0, 0, 0])),  # IPV6_DSTOPTS
+    "route": (57, None),  # IPV6_RTHDR: type 4 (RFC 8754), all of its way behind it
+    "nop": (socket.IP_OPTIONS, bytes([1, 1, 1, 1])),
+}
+
+
 class Connection:
     def __init__(self, address, port):
         self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -77,6 +90,7 @@ class Connection:
         self.ack = self.start = self.end = 0
         self.data = {}
         self.is_reset = self.bad_sum = self.md5 = False
+        self.frag, self.header = 0, None
         self.fin_at = None  # where the peer's stream ends
         self.s = socket.socket(self.family, socket.SOCK_RAW, socket.IPPROTO_TCP)
         self.s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
@@ -100,7 +114,42 @@ class Connection:
         if self.bad_sum:
             total ^= 0x5555
         self.bad_sum = self.md5 = False
-        self.s.sendto(head[:16] + struct.pack(">H", total) + head[18:] + data, (self.address, 0))
+        self.send(head[:16] + struct.pack(">H", total) + head[18:] + data)
+
+    def send(self, body):
+        level = socket.IPPROTO_IP if self.family == socket.AF_INET else socket.IPPROTO_IPV6
+        if self.frag:
+            for piece in self.fragments(body):
+                self.whole.sendto(piece, (self.address, 0))
+            return
+        if self.header:
+            name, value = HEADERS[self.header]
+            route = struct.pack(">BBBBBBH", 0, 2, 4, 0, 0, 0, 0) + socket.inet_pton(self.family, self.address)
+            self.s.setsockopt(level, name, value or route)
+        self.s.sendto(body, (self.address, 0))
+        if self.header:
+            self.s.setsockopt(level, HEADERS[self.header][0], b"")
+        self.header = None
+
+    def fragments(self, body):
+        """Packets with their IP headers."""
+        size, number = abs(self.frag), random.getrandbits(16)
+        ends = socket.inet_pton(self.family, self.source) + socket.inet_pton(self.family, self.address)
+        pieces = []
+        for at in range(0, len(body), size):
+            piece, more = body[at:at + size], at + size < len(body)
+            if self.family == socket.AF_INET:
+                head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(piece), number, more << 13 | at // 8, 64, 6, 0) + ends
+            else:
+                head = struct.pack(">IHBB", 6 << 28, 8 + len(piece), 44, 64) + ends
+                head += struct.pack(">BBHI", 6, 0, at | more, number)
+            pieces.append(head + piece)
+        return pieces if self.frag > 0 else pieces[::-1]
+
+    def cut(self, size):
+        self.frag = size
+        self.whole = socket.socket(self.family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self.whole.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
 
     def at(self, offset, data, flags=PSH | ACK, urgent=0):
         self.end = max(self.end, offset + len(data))
@@ -171,6 +220,10 @@ def take(c, step):
         time.sleep(float(value))
     elif kind == "ttl":
         c.ttl(int(value))
+    elif kind == "header":
+        c.header = value
+    elif kind == "frag":
+        c.cut(int(value))
     elif kind == "ack":
         c.ack = (c.start + int(value)) & 0xFFFFFFFF
         c.at(c.end, b"", ACK)
