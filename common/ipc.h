@@ -60,7 +60,7 @@ struct ipc_setup {
     struct prefix private_denied[IPC_PREFIXES_MAX]; /* never an answer for a public name */
     struct ipc_upstream upstreams[IPC_UPSTREAMS_MAX];
     uint32_t dns_keep_s, dns_min_ttl_s;
-    uint32_t flows_max; /* live connections of one agent in the kernel; 0: any number */
+    uint32_t flows_max; /* connections that the kernel has room for; 0: any number */
     uint8_t is_ech_allowed;
     uint8_t is_learning;
     uint8_t has_outside_v6; /* false: AAAA gets an empty answer */

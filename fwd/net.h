@@ -45,7 +45,7 @@ MUST_CHECK bool net_user(const char *name, uint32_t *uid, struct err *err);
 MUST_CHECK bool sysctl_prepare(const struct ruleset_if *internal,
                                const struct ruleset_if *external, struct err *err);
 
-/** sysctl_flows_max - how many connections of one agent the kernel's table has room for */
+/** sysctl_flows_max - how many connections the kernel's table has room for; 0: any number */
 uint32_t sysctl_flows_max(void);
 
 /** sysctl_forwarding - switch forwarding of both families on or off; true when it is so */

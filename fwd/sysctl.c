@@ -10,9 +10,7 @@
 #include "fwd/net.h"
 
 #define PROC_SYS      "/proc/sys/"
-#define FLOWS_PART    8 /* of the kernel's table, for one agent */
-#define FLOWS_LEAST   64
-#define FLOWS_DEFAULT 8192
+#define FLOWS_DEFAULT 65536 /* nf_conntrack_max where it cannot be read */
 
 enum need {
     NEED_IT, /* the rules rest on it */
@@ -172,6 +170,6 @@ uint32_t sysctl_flows_max(void)
 
     if (sysctl_read(PROC_SYS "net/netfilter/nf_conntrack_max", value) != 0)
         return FLOWS_DEFAULT;
-    most = strtoul(value, NULL, 10) / FLOWS_PART;
-    return most < FLOWS_LEAST ? FLOWS_LEAST : most > UINT32_MAX ? UINT32_MAX : (uint32_t)most;
+    most = strtoul(value, NULL, 10);
+    return most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
 }

@@ -65,6 +65,7 @@ struct engine {
     uint8_t key[16];
     uint32_t nr_agents; /* highest source tag that was ever in use + 1 */
     struct crowd crowd[ENGINE_TAGS];
+    uint32_t flows_share;    /* an agent with more than that is crowded; 0: none is */
     unsigned *policy_agents; /* source tag -> number in the policy */
     struct binding_table bindings;
     struct flow_table flows;
@@ -203,6 +204,7 @@ void engine_dns_udp(struct engine *e, const struct ip_packet *packet, uint32_t s
 void engine_dns_tick(struct engine *e);
 
 /* engine_crowd.c */
+void engine_crowd_share(struct engine *e, uint32_t nr_agents);
 void engine_crowd_count(struct engine *e, uint32_t source_tag, const struct engine_live *live);
 bool engine_is_crowded(const struct engine *e, uint32_t source_tag);
 

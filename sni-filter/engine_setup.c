@@ -26,6 +26,7 @@ void engine_share_out(struct engine *e)
     binding_table_share(&e->bindings, nr);
     flow_table_share(&e->flows, nr);
     quic_table_share(&e->quic, nr);
+    engine_crowd_share(e, nr);
 }
 
 void engine_set_setup(struct engine *e, const struct ipc_setup *setup)

@@ -192,7 +192,7 @@ static void an_agent_with_too_many_connections_gets_no_new_ones(void **state)
     const uint32_t isn = CT_OPEN;
 
     (void)state;
-    setup.flows_max = 100;
+    setup.flows_max = 800; /* an eighth */
     change();
     rig_bind(&rig, "allowed.test", "203.0.113.9");
     assert_false(list("198.18.0.2", CT_OPEN, 100, false));
@@ -221,10 +221,26 @@ static void an_agent_with_too_many_connections_gets_no_new_ones(void **state)
     assert_false(list("198.18.0.2", CT_REVOKED, 1000, true));
 }
 
+static void many_agents_have_equal_parts_of_three_quarters(void **state)
+{
+    char prefix[32], name[32];
+
+    (void)state;
+    setup.flows_max = 800;
+    for (unsigned i = 0; i < 58; i++) {
+        snprintf(prefix, sizeof(prefix), "198.18.%u.0/24", 100 + i);
+        snprintf(name, sizeof(name), "agent-%u", i);
+        source(3 + i, prefix, name);
+    }
+    change(); /* sixty */
+    assert_false(list("198.18.0.2", CT_OPEN, 10, false));
+    assert_true(list("198.18.0.2", CT_OPEN, 11, false));
+}
+
 static void another_agent_in_its_place_has_none(void **state)
 {
     (void)state;
-    setup.flows_max = 1;
+    setup.flows_max = 8;
     change();
     assert_true(list("198.18.9.2", CT_OPEN, 2, false));
     assert_int_equal(reason_of_syn_from("198.18.9.2", CT_OPEN), REASON_HELD_LIMIT);
@@ -243,6 +259,7 @@ int main(void)
         TEST(what_the_rules_call_spoofed_is_dropped_whatever_its_address),
         TEST(a_name_may_not_lead_to_a_denied_network),
         TEST(an_agent_with_too_many_connections_gets_no_new_ones),
+        TEST(many_agents_have_equal_parts_of_three_quarters),
         TEST(another_agent_in_its_place_has_none),
         cmocka_unit_test(a_smaller_share_takes_the_oldest_bindings),
     };
