@@ -23,6 +23,10 @@
 #define HELLO_US     (10u * US_PER_S) /* from the first byte to the whole hello */
 #define ANSWER_US    (30u * US_PER_S) /* from the hello's release to the server's answer */
 #define TOMBSTONE_US (2u * US_PER_S)
+/* Resetting both ends of a connection takes the packet side a while: so many in so long, so
+ * that thousands which began together do not hold up others. */
+#define TIMEOUTS_MAX 8u
+#define TIMEOUTS_US  1000u
 #define QUIC_LINGER_US                                                                         \
     (10u * US_PER_S)          /* from the server's answer: the client's last Initials */
 #define DNS_PENDING_MAX 4096u /* questions under way; a power of two */
@@ -79,6 +83,8 @@ struct engine {
     uint64_t told_free_us[ENGINE_TAGS];
     uint32_t pending_free, pending_touched, nr_tickets;
     uint64_t dns_ticked_us;
+    uint64_t timeouts_us; /* hellos that did not come, refused since then */
+    uint32_t nr_timeouts;
     uint8_t *linear;                /* STREAM_MAX bytes: a stream in one piece */
     uint8_t *scratch;               /* TLS_HELLO_MAX bytes: a message in one piece */
     const struct engine_clock *now; /* of the call under way */

@@ -59,12 +59,17 @@ static void expire(struct engine *e, uint32_t source_tag, enum flow_state state,
 
     while ((flow = flow_oldest(&e->flows, source_tag, state)) != NULL &&
            e->now->mono_us - flow->state_us >= after_us) {
-        if (flow->is_http && (state == FLOW_OPEN || flow->nr_held > 0))
-            engine_http_refuse(e, flow, NULL, REASON_HELLO_TIMEOUT, "");
-        else if (state == FLOW_OPEN || flow->nr_held > 0)
-            engine_flow_refuse(e, flow, REASON_HELLO_TIMEOUT, "");
-        else
+        if (state != FLOW_OPEN && flow->nr_held == 0) {
             flow_free(&e->flows, flow);
+            continue;
+        }
+        if (e->nr_timeouts >= TIMEOUTS_MAX)
+            return;
+        e->nr_timeouts++;
+        if (flow->is_http)
+            engine_http_refuse(e, flow, NULL, REASON_HELLO_TIMEOUT, "");
+        else
+            engine_flow_refuse(e, flow, REASON_HELLO_TIMEOUT, "");
     }
 }
 
@@ -80,6 +85,10 @@ uint64_t engine_tcp_tick(struct engine *e)
             break;
         relieve(e, flow);
     }
+    if (e->now->mono_us - e->timeouts_us >= TIMEOUTS_US) {
+        e->timeouts_us = e->now->mono_us;
+        e->nr_timeouts = 0;
+    }
     for (uint32_t tag = 1; tag < e->nr_agents; tag++) {
         expire(e, tag, FLOW_OPEN, HELLO_US);
         expire(e, tag, FLOW_PINNED, ANSWER_US);
@@ -87,6 +96,8 @@ uint64_t engine_tcp_tick(struct engine *e)
         expire(e, tag, FLOW_HTTP_END, HTTP_END_US);
         expire(e, tag, FLOW_REFUSED, TOMBSTONE_US);
     }
+    if (e->nr_timeouts >= TIMEOUTS_MAX)
+        return TIMEOUTS_US; /* there may be more */
     if (table->stalls.oldest != INDEX_NONE)
         return STALL_US - (e->now->mono_us - table->flows[table->stalls.oldest].last_new_us);
     return table->nr_used > 0 || e->fold.nr_used > 0 ? 100000 : 1000000;

@@ -45,6 +45,42 @@ static void reused_ports_begin_a_connection_of_their_own(void **state)
     assert_int_equal(rig.verdict[held], 0);
 }
 
+static uint32_t nr_judged(const uint32_t *ids, uint32_t nr)
+{
+    uint32_t judged = 0;
+
+    for (uint32_t i = 0; i < nr; i++)
+        judged += rig.is_judged[ids[i]];
+    return judged;
+}
+
+static void hellos_that_did_not_come_end_a_few_at_a_time(void **state)
+{
+    enum { NR = 100 };
+    struct engine_clock *now = &rig.now;
+    uint32_t ids[NR], before = 0, at_once = 0;
+
+    (void)state;
+    (void)make_hello("allowed.test", 0, hello, sizeof(hello));
+    for (uint32_t i = 0; i < NR; i++) { /* an end without its beginning is held */
+        struct rig_conn c = rig_conn(RIG_GOOD, 443);
+
+        c.client_port = (uint16_t)(20000 + i);
+        ids[i] = rig_client(&rig, &c, 100, hello + 100, 50);
+    }
+    now->mono_us += 11000000;
+    for (int i = 0; i < 10; i++) /* at the same time */
+        assert_true(engine_tick(rig.engine, now) <= 1000);
+    at_once = nr_judged(ids, NR);
+    assert_in_range(at_once, 1, 10);
+    for (before = at_once; before < NR; before = nr_judged(ids, NR)) {
+        now->mono_us += 1000;
+        (void)engine_tick(rig.engine, now);
+        assert_in_range(nr_judged(ids, NR), before + 1, before + at_once);
+    }
+    assert_true(engine_tick(rig.engine, now) > 0);
+}
+
 static void a_segment_of_a_revoked_connection_ends_it_at_both_ends_once(void **state)
 {
     struct rig_conn c = rig_conn(RIG_GOOD, 443);
@@ -278,6 +314,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(reused_ports_begin_a_connection_of_their_own),
+        CASE(hellos_that_did_not_come_end_a_few_at_a_time),
         CASE(a_segment_of_a_revoked_connection_ends_it_at_both_ends_once),
         CASE(a_denial_is_told_to_the_server_where_its_stream_ends),
         CASE(a_half_read_hello_that_no_rule_can_allow_any_more_ends_at_both_ends),
