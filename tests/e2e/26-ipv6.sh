@@ -97,9 +97,9 @@ table ip6 broken {
 END
 was_tried() { ! in_out nft list chain ip6 broken input | grep -q 'packets 0 '; }
 falls_back() { # the promise is a time, and the machine may have other things to do: three tries
-    local answer n
+    local answer
 
-    for n in 1 2 3; do
+    for _ in 1 2 3; do
         answer=$(in_in curl -sS -m 10 -o /dev/null -w '%{remote_ip} %{time_total}' https://www.allowed.test/) && echo "$answer"
         [[ $answer =~ ^203\.0\.113\.11\ 0\. ]] && return
     done

@@ -56,22 +56,22 @@ static void a_default_route_is_told_from_others(void **state)
 }
 
 static const struct {
-    unsigned api;
     const char *conf;
+    unsigned api;
     bool masquerades;
 } daemons[] = {
-    { 41, NULL, false },
-    { 45, "{}", false },
-    { 45, "{\"ip6tables\":true}", false },
-    { 45, "{\"experimental\":true}", false },
-    { 45, "{\"experimental\":true,\"ip6tables\":true}", true },
-    { 46, NULL, true },
-    { 46, "{}", true },
-    { 46, "{\"ip6tables\":false}", false },
-    { 46, "{\"experimental\":false}", true },
-    { 46, "{\"ip6tables\":7}", true }, /* with which no engine starts */
-    { 46, "{", true },
-    { 45, "{", false },
+    { NULL, 41, false },
+    { "{}", 45, false },
+    { "{\"ip6tables\":true}", 45, false },
+    { "{\"experimental\":true}", 45, false },
+    { "{\"experimental\":true,\"ip6tables\":true}", 45, true },
+    { NULL, 46, true },
+    { "{}", 46, true },
+    { "{\"ip6tables\":false}", 46, false },
+    { "{\"experimental\":false}", 46, true },
+    { "{\"ip6tables\":7}", 46, true }, /* with which no engine starts */
+    { "{", 46, true },
+    { "{", 45, false },
 };
 
 static void old_engines_have_to_be_told_to_masquerade(void **state)
