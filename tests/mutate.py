@@ -5,9 +5,9 @@
 Each mutant is one file with one change: a condition that never holds or holds when it must not, an
 operand of && or || left out, a comparison or a constant off by one, another return value, another
 verdict. It is compiled, linked before the archive of all modules, and the unit programs that link the
-file run until one fails (killed). One that survives them all runs again with sanitizers; what is left
-and has the same machine code as the original is equal. The rest is to be listed, with the reason why
-no test can tell, or a test is missing.
+file run until one fails (killed). For one that survives them all those that have killed others of the
+file run again with sanitizers; what is left and has the same machine code as the original is equal.
+The rest is to be listed, with the reason why no test can tell, or a test is missing.
 
 The list (--listed): a mutant as this program prints it, and below it, indented, the reason.
 Exit status: 0; 1: a mutant survives that is not listed, or one is listed that does not.
@@ -320,11 +320,11 @@ class File:
             done[source] = out
         return {s: done[s] for s in sources & self.again}
 
-    def survives(self, mutant, flavour):
+    def survives(self, mutant, flavour, units):
         """True, False, or None when it does not compile."""
         done = {}
         with tempfile.TemporaryDirectory() as work:
-            for unit in sorted(self.units, key=lambda u: (-u.kills, u.seconds)):
+            for unit in sorted(units, key=lambda u: (-u.kills, u.seconds)):
                 objects = self.objects(mutant, flavour, unit.sources, done, work)
                 if objects is None:
                     return None
@@ -344,13 +344,17 @@ class File:
             with open(f'{work}/a', 'rb') as a, open(f'{work}/b', 'rb') as b:
                 return a.read() == b.read()
 
+    def killers(self):
+        """The units that have killed some: for the slow runs."""
+        return [u for u in self.units if u.kills > 0] or self.units
+
     def judge(self, mutant):
-        fate = self.survives(mutant, self.fast)
+        fate = self.survives(mutant, self.fast, self.units)
         if fate is None:
             self.unbuilt.append(mutant)
         elif fate and self.is_equal(mutant):
             self.equal.append(mutant)
-        elif fate and (self.careful is None or self.survives(mutant, self.careful) is not False):
+        elif fate and (self.careful is None or self.survives(mutant, self.careful, self.killers()) is not False):
             self.left.append(mutant)
         else:
             self.killed.append(mutant)
@@ -382,11 +386,11 @@ def read_list(path):
     return out
 
 
-def report(file, listed):
+def report(file, listed, is_whole):
     """Prints a file's count; True when all is as it should be."""
     own = {n for n in listed if n.startswith(file.path + ' ')}
     left = {m.name for m in file.left}
-    stale = own - left - {m.name for m in file.equal}
+    stale = own - left - {m.name for m in file.equal} if is_whole else set()
     missing = [m for m in file.left if m.name not in own]
     print(f'{file.path}: {len(file.mutants) - len(file.unbuilt)} made, {len(file.killed)} killed, '
           f'{len(file.equal)} the same code, {len(own & left)} listed, {len(missing)} survive')
@@ -406,6 +410,7 @@ def main():
     p.add_argument('--libs', default='')
     p.add_argument('--units', required=True, help='their sources')
     p.add_argument('--listed', help='file of the mutants that no test can kill')
+    p.add_argument('--every', type=int, default=1, metavar='N', help='only each Nth mutant; nothing is stale then')
     p.add_argument('--jobs', type=int, default=os.cpu_count())
     p.add_argument('files', nargs='+')
     args = p.parse_args()
@@ -419,10 +424,11 @@ def main():
     fine, total = True, [0, 0, 0, 0]
     for path in args.files:
         file = File(path, units, fast, careful, args.jobs)
+        file.mutants = file.mutants[args.every // 2::args.every]
         if not file.units:
             sys.exit(f'mutate: {path}: no unit test links it')
         file.run()
-        fine = report(file, listed) and fine
+        fine = report(file, listed, args.every == 1) and fine
         for i, n in enumerate((len(file.mutants) - len(file.unbuilt), len(file.killed), len(file.equal), len(file.left))):
             total[i] += n
     print('mutate: {} made, {} killed, {} the same code, {} left'.format(*total))

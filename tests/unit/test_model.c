@@ -505,13 +505,16 @@ static void answer(struct conn *conn)
 /* What is refused for its head alone changes nothing else. */
 static void odd(struct conn *conn)
 {
+    static const uint8_t bare[] = { TCP_ACK, TCP_FIN | TCP_ACK, TCP_RST, TCP_RST | TCP_ACK };
     static const uint8_t flags[] = {
         TCP_ACK | TCP_URG, 0,
         TCP_FIN,           TCP_RST,
         TCP_RST | TCP_ACK, TCP_FIN | TCP_RST | TCP_ACK,
         TCP_SYN | TCP_ACK, TCP_SYN | TCP_FIN,
     };
-    uint8_t flag = flags[model_pick(ARRAY_LEN(flags))];
+    bool is_bare = model_chance(30);
+    uint8_t flag =
+        is_bare ? bare[model_pick(ARRAY_LEN(bare))] : flags[model_pick(ARRAY_LEN(flags))];
     size_t from = rig.nr_verdicts;
     bool is_reset = conn->c.mark == CT_REVOKED && (flag & TCP_SYN) == 0;
 
@@ -521,7 +524,7 @@ static void odd(struct conn *conn)
     else
         conn->out.of[conn->out.nr++] = (struct model_outcome) { rig.next_id, MODEL_DROP };
     give(conn, true, conn->c.mark, conn->c.isn + 1, conn->c.server_isn + 1, flag, conn->stream,
-         10);
+         is_bare ? 0 : 10);
     compare(from);
 }
 

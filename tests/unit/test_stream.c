@@ -53,6 +53,17 @@ static void check_edge(uint32_t edge)
     assert_memory_equal(out, bytes, edge);
 }
 
+/* A chunk's number must differ from "none". */
+static void a_pool_has_as_many_chunks_as_can_be_numbered(void **state)
+{
+    struct chunk_pool largest;
+
+    (void)state;
+    assert_true(chunk_pool_init(&largest, CHUNK_NONE));
+    chunk_pool_clear(&largest);
+    assert_false(chunk_pool_init(&largest, CHUNK_NONE + 1u));
+}
+
 static void segments_in_any_order_give_the_same_bytes(void **state)
 {
     (void)state;
@@ -175,6 +186,7 @@ static void what_is_passed_is_given_back_by_chunks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pool_has_as_many_chunks_as_can_be_numbered),
         CASE(segments_in_any_order_give_the_same_bytes),
         CASE(an_overlap_that_agrees_is_taken_and_counted_once),
         CASE(one_other_byte_anywhere_is_a_conflict_and_changes_nothing),

@@ -252,6 +252,7 @@ static void each_extension_is_read_by_its_rules(void **state)
         { "alpn: byte after the list", 16, "0003 02 6832 00", PARSE_BAD },
         { "groups: one", 10, "0002 001d", PARSE_OK },
         { "groups: none", 10, "0000", PARSE_BAD },
+        { "groups: half a group", 10, "0001 00", PARSE_BAD },
         { "groups: byte after the list", 10, "0002 001d 00", PARSE_BAD },
         { "groups: list too long", 10, "0003 001d", PARSE_BAD },
         { "key_share: empty list", 51, "0000", PARSE_OK },
