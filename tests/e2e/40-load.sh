@@ -94,9 +94,10 @@ figures() {
     done
 }
 total_mb() { awk '{ kb += $2 } END { print int((kb + 1023) / 1024) }' <<<"$1"; }
-# are_flat BEFORE AFTER - no process has more than 2 MB or 2 descriptors more
+# are_flat BEFORE AFTER - no process has more than 4 MB (pages of its tables that were not used before) or 2
+# descriptors more
 are_flat() {
-    paste -d' ' <(echo "$1") <(echo "$2") | awk '{ print } $5 > $2 + 2048 || $6 > $3 + 2 || NF != 6 { bad = 1 } END { exit bad }'
+    paste -d' ' <(echo "$1") <(echo "$2") | awk '{ print } $5 > $2 + 4096 || $6 > $3 + 2 || NF != 6 { bad = 1 } END { exit bad }'
 }
 
 # meanwhile SENTENCE COMMAND... - COMMAND succeeds, and the good agent does not suffer from it
