@@ -26,8 +26,10 @@
 /* conntrack mark, state */
 #define CT_OPEN     0x00000000u /* value: the client's ISN, low 28 bits */
 #define CT_ACCEPTED 0x10000000u /* value: tag */
-#define CT_REVOKED  0x20000000u /* next packet of either side is answered by a reset */
-#define CT_PINNED   0x30000000u /* value: tag; hello released, not yet answered */
+#define CT_REVOKED                                                                             \
+    0x20000000u /* next packet of either side is answered by a reset; value 1: client was told \
+                 */
+#define CT_PINNED 0x30000000u /* value: tag; hello released, not yet answered */
 #define CT_ANSWERED                                                                            \
     0x50000000u /* as PINNED, but the answer has begun, and user space reads it */
 /* value: tag of the last request; the client's payload is read for ever, the server's is not */

@@ -276,6 +276,7 @@ static void put_gateway_host(struct json_make *make, cJSON *host,
     static const char *const sysctls[][2] = {
         { "net.ipv4.ip_forward", "1" },
         { "net.ipv4.ip_unprivileged_port_start", "53" },
+        { "net.ipv4.ip_early_demux", "0" },
         { "net.ipv4.conf.all.send_redirects", "0" },
         { "net.ipv4.conf.all.accept_redirects", "0" },
         { "net.ipv4.conf.all.accept_source_route", "0" },

@@ -261,29 +261,54 @@ static void add_detour(const struct ruleset_wish *wish, struct ruleset *rs)
     }
 }
 
+static const uint32_t client_was_told = CT_REVOKED | 1;
+
+/* The server's first segment becomes the client's reset. */
+static void add_turned(const struct ruleset_wish *wish, struct ruleset *rs, bool has_payload)
+{
+    struct rule *rule = ruleset_rule(rs, CHAIN_REVOKED);
+
+    rule_iif(rule, &wish->external);
+    rule_oif(rule, &wish->internal);
+    rule_ct_mark(rule, CT_REVOKED);
+    if (has_payload)
+        rule_has_payload(rule);
+    rule_set_ct_mark(rule, client_was_told);
+    rule_set_tcp_reset(rule);
+    rule_pass(rule);
+}
+
 /* Both ends must learn of it, and "reject" tells only the sender. So the server's first segment
- * becomes the client's reset, its later ones are rejected. A client's payload goes nowhere:
- * user space resets the server in its place. */
+ * becomes the client's reset, its later ones are rejected; but an empty one may be a probe,
+ * whose sequence number is not the one that a reset must have: it passes, and the client
+ * answers. What a client sends goes nowhere: user space resets the server in its place. A
+ * client that was told may acknowledge that. */
 static void add_revoked(const struct ruleset_wish *wish, struct ruleset *rs)
 {
-    const uint32_t client_was_told = CT_REVOKED | 1;
     struct rule *rule;
 
     ruleset_regular(rs, CHAIN_REVOKED);
     rule = ruleset_rule(rs, CHAIN_REVOKED);
     rule_l4proto(rule, NFT_CMP_NEQ, IPPROTO_TCP);
     rule_reject_prohibited(rule);
+    add_turned(wish, rs, true);
     rule = ruleset_rule(rs, CHAIN_REVOKED);
     rule_iif(rule, &wish->external);
     rule_oif(rule, &wish->internal);
     rule_ct_mark(rule, CT_REVOKED);
-    rule_set_ct_mark(rule, client_was_told);
-    rule_set_tcp_reset(rule);
+    rule_tcp_flags(rule, TCP_KIND_MASK, NFT_CMP_EQ, TCP_FLAG_ACK);
     rule_pass(rule);
+    add_turned(wish, rs, false);
     rule = ruleset_rule(rs, CHAIN_REVOKED);
     rule_iif(rule, &wish->internal);
     rule_oif(rule, &wish->external);
     rule_has_payload(rule);
+    rule_goto(rule, CHAIN_ASK);
+    rule = ruleset_rule(rs, CHAIN_REVOKED);
+    rule_iif(rule, &wish->internal);
+    rule_oif(rule, &wish->external);
+    rule_ct_mark(rule, CT_REVOKED);
+    rule_tcp_flags(rule, TCP_FLAG_SYN, NFT_CMP_EQ, 0);
     rule_goto(rule, CHAIN_ASK);
     rule_reject_reset(ruleset_rule(rs, CHAIN_REVOKED));
 }
@@ -336,7 +361,7 @@ static void add_commit(struct ruleset *rs)
     rule = ruleset_rule(rs, CHAIN_COMMIT);
     rule_mark(rule, UINT32_MAX, NFT_CMP_EQ, VERDICT_RESET_SERVER);
     rule_l4proto(rule, NFT_CMP_EQ, IPPROTO_TCP);
-    rule_set_ct_mark(rule, CT_REVOKED);
+    rule_set_ct_mark(rule, client_was_told);
     rule_drop(rule);
     rule = ruleset_rule(rs, CHAIN_COMMIT);
     rule_mark(rule, MARK_STATE_MASK, NFT_CMP_EQ, VERDICT_RESET);

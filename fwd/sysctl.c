@@ -127,6 +127,8 @@ bool sysctl_prepare(const struct ruleset_if *internal, const struct ruleset_if *
         { "net/netfilter/nf_conntrack_udp_timeout_stream", "600", WISH },
         /* For the filter to listen on port 53; else it needs CAP_NET_BIND_SERVICE. */
         { "net/ipv4/ip_unprivileged_port_start", "53", WISH },
+        { "net/ipv4/ip_early_demux", "0",
+          WISH }, /* else an answer to tcp_poke_send() is lost */
         { "net/ipv4/conf/all/send_redirects", "0", WISH },
         { "net/ipv4/conf/all/accept_redirects", "0", WISH },
         { "net/ipv4/conf/all/accept_source_route", "0", WISH },

@@ -18,6 +18,7 @@
 #include "sni-filter/inspector.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -190,7 +191,11 @@ static void on_live(struct inspector *ins, const uint8_t *body)
     if (engine_live_allowed(ins->engine, &now, &live))
         return;
     inspector_order(ins, WIRE_REVOKE, &live, sizeof(live), NULL, 0);
-    ins->nr_revoked += live.is_ended == 0;
+    if (live.is_ended != 0)
+        return;
+    ins->nr_revoked++;
+    if (live.protocol == IPPROTO_TCP)
+        inspector_order(ins, WIRE_POKE, &live, sizeof(live), NULL, 0);
 }
 
 static void on_packet(struct inspector *ins, const uint8_t *body, size_t len)

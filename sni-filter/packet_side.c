@@ -9,6 +9,10 @@
  * It never waits for the inspector: when the ring is full, packets are dropped and counted. The
  * inspector may wait for this process.
  *
+ * A connection that a reload revoked may be idle, or its server may wait for room at the
+ * client: neither end would learn of it. So its client is made to say something (pokes), a
+ * little later than the revocation, when the flowtable, too, has forgotten it.
+ *
  * Order: an address is in the kernel's set, acknowledged, before the answer that tells an agent
  * of it leaves. Answers gather (REPLIES_MAX) and go after the set's transaction. Verdicts leave
  * before a dump starts, so a dump shows what they accepted.
@@ -33,6 +37,9 @@
 #define ORDERS_PER_ROUND 1024
 #define REPLIES_MAX      32
 #define RESETS_MAX       64
+#define POKES_MAX        4096
+#define POKES_PER_ROUND  256
+#define POKE_AFTER_MS    200
 #define RETRY_MS         1 /* when the ring was full for an entry of a dump */
 #define NOTICE_SECONDS   10
 
@@ -49,6 +56,9 @@ struct packet_side {
     size_t nr_replies;
     struct engine_reset resets[RESETS_MAX];
     size_t nr_resets;
+    struct engine_live pokes[POKES_MAX];
+    size_t nr_pokes;
+    uint64_t pokes_due_ms;
     uint32_t nr_live;
     bool is_end_due;
     uint64_t nr_ring_full, nr_bound_failed, nr_revoke_failed;
@@ -188,6 +198,42 @@ static int gather_reset(struct packet_side *side)
     return rc;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void send_pokes(struct packet_side *side)
+{
+    for (unsigned n = 0; n < POKES_PER_ROUND && side->nr_pokes > 0; n++)
+        note_revoked(side, tcp_poke_send(&side->pokes[--side->nr_pokes]));
+}
+
+static void gather_poke(struct packet_side *side)
+{
+    if (side->nr_pokes == POKES_MAX)
+        send_pokes(side);
+    if (side->nr_pokes == 0)
+        side->pokes_due_ms = now_ms() + POKE_AFTER_MS;
+    side->pokes[side->nr_pokes++] = side->order.live;
+}
+
+/* How long to wait for events, ms; -1: as long as it takes. */
+static int patience(const struct packet_side *side, bool is_dump_waiting)
+{
+    uint64_t now;
+
+    if (is_dump_waiting)
+        return RETRY_MS;
+    if (side->nr_pokes == 0)
+        return -1;
+    now = now_ms();
+    return side->pokes_due_ms > now ? (int)(side->pokes_due_ms - now) : 0;
+}
+
 /* Empty sets are a promise (a reload): unless there are none at all, failing ends the program.
  */
 static int empty_sets(struct packet_side *side)
@@ -234,6 +280,9 @@ static int carry_out(struct packet_side *side)
         return gather_reset(side);
     case WIRE_HTTP_PAGE: /* a client that gets none is reset when it sends again */
         note_revoked(side, tcp_page_send(&order->page));
+        return 0;
+    case WIRE_POKE:
+        gather_poke(side);
         return 0;
     }
     return -EPROTO;
@@ -343,7 +392,7 @@ static bool run_round(struct packet_side *side, int epoll_fd, bool is_dump_waiti
     struct packet_side_io *io = &side->io;
     struct epoll_event events[8];
     bool is_dump_ready = is_dump_waiting;
-    int timeout = is_dump_waiting ? RETRY_MS : -1;
+    int timeout = patience(side, is_dump_waiting);
     int nr;
 
     if (!ring_sleep(io->from_inspector))
@@ -366,6 +415,8 @@ static bool run_round(struct packet_side *side, int epoll_fd, bool is_dump_waiti
     }
     if (!side->is_over)
         take_orders(side);
+    if (!side->is_over && side->nr_pokes > 0 && now_ms() >= side->pokes_due_ms)
+        send_pokes(side);
     if (!side->is_over && is_dump_ready)
         is_dump_waiting = go_on_with_dump(side);
     notice_trouble(side);

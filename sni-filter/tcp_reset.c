@@ -153,6 +153,22 @@ int tcp_page_send(const struct engine_page *page)
     return tell_client(&page->live, page->seq, page->ack, page->text, page->len);
 }
 
+int tcp_poke_send(const struct engine_live *live)
+{
+    const struct end client = { &live->src, live->sport, 0 };
+    const struct end server = { &live->dst, live->dport, 0 };
+    int fd = open_socket(live), rc = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (!set(fd, SOL_SOCKET, SO_MARK, (int)MARK_TOLD) || !assume(fd, &server, &client) ||
+        !set(fd, IPPROTO_TCP, TCP_REPAIR, REPAIR_OFF) ||
+        !set(fd, IPPROTO_TCP, TCP_REPAIR, REPAIR_ON)) /* so that closing it sends nothing */
+        rc = -errno;
+    close(fd);
+    return rc;
+}
+
 int tcp_alert_send(const struct engine_reset *reset)
 {
     /* A record of version 1.2, which all versions take for an answer (RFC 8446 section 5.1). */

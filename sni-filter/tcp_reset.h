@@ -28,6 +28,16 @@ MUST_CHECK int tcp_reset_send(const struct engine_reset *reset);
 MUST_CHECK int tcp_page_send(const struct engine_page *page);
 
 /**
+ * tcp_poke_send - make the client of a revoked connection say where it stands
+ *
+ * By a socket at the server's end that sends one empty segment with any sequence number: a
+ * client that does not expect that number answers by an empty one with its own (RFC 9293
+ * section 3.10.7.4), which the rules treat as they treat all that is sent on a revoked
+ * connection. Returns 0 or -errno.
+ */
+MUST_CHECK int tcp_poke_send(const struct engine_live *live);
+
+/**
  * tcp_alert_send - reset->alert to the client of a connection, in its server's name
  *
  * As a page is sent. The client must have got nothing of its server's stream.

@@ -115,6 +115,8 @@ bool wire_read_order(uint32_t type, const uint8_t *body, size_t len, struct wire
         return read_reset(body, len, &order->reset);
     case WIRE_HTTP_PAGE:
         return read_page(body, len, &order->page);
+    case WIRE_POKE:
+        return read_live(body, len, &order->live) && order->live.protocol == IPPROTO_TCP;
     case WIRE_BOUND_FLUSH:
     case WIRE_DUMP:
         return len == 0;

@@ -36,6 +36,7 @@ enum {
     WIRE_RESET_SERVER, /* struct engine_reset: send its server a reset, as the client; its
                           client an alert, as the server */
     WIRE_HTTP_PAGE,    /* struct engine_page: tell its client, as the server, why it is over */
+    WIRE_POKE, /* struct engine_live: TCP, revoked: nobody here knows where its ends stand */
 };
 
 /* inspector -> dns */
@@ -67,7 +68,7 @@ struct wire_order {
     uint32_t type;
     struct wire_verdict verdict; /* WIRE_VERDICT */
     struct engine_bound bound;   /* WIRE_BOUND */
-    struct engine_live live;     /* WIRE_REVOKE */
+    struct engine_live live;     /* WIRE_REVOKE, WIRE_POKE */
     struct engine_reset reset;   /* WIRE_RESET_SERVER */
     struct engine_page page;     /* WIRE_HTTP_PAGE */
     struct dns_client client;    /* WIRE_DNS_REPLY */

@@ -60,7 +60,7 @@ check_fast 'a second gateway in the same place is refused' 2000 fwd gateway --co
 nft delete table inet secctl
 differs 'a deleted table' 'table inet secctl is missing'
 tampered 'a rule added in front' 'chain commit, rule 1 is not wanted' insert rule inet secctl commit accept
-tampered 'a rule added at the end' 'chain commit, rule 9 is not wanted' add rule inet secctl commit counter
+tampered 'a rule added at the end' 'chain commit, rule 10 is not wanted' add rule inet secctl commit counter
 tampered 'a policy that was changed' 'chain commit: policy accept, wanted drop' \
     'chain inet secctl commit { policy accept; }'
 tampered 'a chain that was added' 'chain early is not wanted' \

@@ -53,8 +53,35 @@ for address in 203.0.113.12 2001:db8::12; do
 done
 is_plain && e2e_end
 
-# --- a policy that cannot allow what is half read
+# --- a policy that cannot allow what is half read, and what is idle or stuck
 
+# stuck ADDRESS COUNT - asks for COUNT bytes that do not fit into what the client and its kernel take, and reads nothing
+stuck() {
+    in_in /usr/bin/python3 -c 'import socket, ssl, sys, time
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 20000)
+s.connect((sys.argv[1], 443))
+context = ssl.create_default_context()
+s = context.wrap_socket(s, server_hostname="other.test")
+s.sendall(("GET /" + sys.argv[2] + " HTTP/1.1\r\nHost: other.test\r\n\r\n").encode() if sys.argv[2] else b"G")
+print("begun", flush=True)
+time.sleep(60)' "$1" "$2"
+}
+is_full() { # ADDRESS
+    local address=$1
+
+    [[ $address != *:* ]] || address="[$address]"
+    in_out ss -Htno state established src "$address" | grep -q 'timer:(persist'
+}
+
+for address in 203.0.113.12 2001:db8::12; do
+    stuck "$address" big >"$T/stuck.$address" 2>&1 &
+    half+=($!)
+    stuck "$address" '' >"$T/idle.$address" 2>&1 &
+    half+=($!)
+    check "an idle connection to $address" retry 5 grep -q begun "$T/idle.$address"
+    check 'and one whose window is full' retry 5 is_full "$address"
+done
 for address in 203.0.113.12 2001:db8::12; do
     in_in /usr/bin/python3 "$SUPPORT/rawtls.py" "$address" other.test --pq --cuts 700 --pause 60 >"$T/half" 2>&1 &
     half+=($!)
@@ -64,7 +91,7 @@ sleep 0.2 # its first part is released
 gw_policy <<<'allowed.test'
 gw_reload
 for address in 203.0.113.12 2001:db8::12; do
-    both_ends "a half-read hello to $address that nothing can allow any more" "$address"
+    both_ends "a half-read hello to $address that nothing can allow any more, an idle and a stuck connection" "$address"
     check_log 'that is logged' event=tls verdict=deny reason=policy-changed "dst=$address"
 done
 

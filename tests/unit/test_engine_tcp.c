@@ -98,6 +98,19 @@ static void a_segment_of_a_revoked_connection_ends_it_at_both_ends_once(void **s
     assert_int_equal(rig.nr_records, 0);
 }
 
+/* A client that has nothing to say was made to say it, or answers a probe. */
+static void an_empty_segment_ends_it_too(void **state)
+{
+    struct rig_conn c = rig_conn(RIG_GOOD, 443);
+
+    (void)state;
+    c.mark = CT_REVOKED;
+    assert_int_equal(rig_state(&rig, rig_client(&rig, &c, 1000, hello, 0)), VERDICT_RESET);
+    assert_int_equal(rig.nr_resets, 1);
+    assert_int_equal(rig.reset.seq, c.isn + 1 + 1000);
+    assert_true(rig.reset.is_client_told);
+}
+
 /* The sequence number that the server expects is the last one that was let go, whatever part of
  * it the conntrack mark holds. */
 static void a_denial_is_told_to_the_server_where_its_stream_ends(void **state)
@@ -316,6 +329,7 @@ int main(void)
         CASE(reused_ports_begin_a_connection_of_their_own),
         CASE(hellos_that_did_not_come_end_a_few_at_a_time),
         CASE(a_segment_of_a_revoked_connection_ends_it_at_both_ends_once),
+        CASE(an_empty_segment_ends_it_too),
         CASE(a_denial_is_told_to_the_server_where_its_stream_ends),
         CASE(a_half_read_hello_that_no_rule_can_allow_any_more_ends_at_both_ends),
         CASE(of_what_is_held_of_such_a_hello_nothing_goes),

@@ -218,8 +218,20 @@ static void a_client_that_is_told_is_not_rejected(void **state)
     size_t told = index_of("commit", "meta mark == 0xc0000001");
 
     (void)state;
-    assert_non_null(strstr(rs.rules[told].text, "ct mark set 0x20000000 counter drop"));
+    assert_non_null(strstr(rs.rules[told].text, "ct mark set 0x20000001 counter drop"));
     assert_true(told < index_of("commit", "0xf0000000 == 0xc0000000"));
+}
+
+/* A server's probe has another sequence number than a reset must have. */
+static void a_probe_on_a_revoked_connection_reaches_its_client(void **state)
+{
+    size_t probe =
+        index_of("revoked", "tcp flags & 0x17 == 0x10 meta mark set 0x90000000 accept");
+
+    (void)state;
+    assert_non_null(strstr(rs.rules[probe - 1].text, "@ih,0,8 >= 0 ct mark set 0x20000001"));
+    assert_non_null(strstr(rs.rules[probe + 1].text, "ct mark set 0x20000001"));
+    assert_true(probe < index_of("revoked", "tcp flags & 0x02 == 0x00 goto ask"));
 }
 
 /* A packet of 2400 bytes and more may hide a datagram that begins a connection. */
@@ -605,6 +617,7 @@ int main(void)
         TARGET(no_queue_lets_packets_pass_without_a_reader),
         NATIVE(base_chains_that_decide_drop_what_no_rule_took),
         NATIVE(a_client_that_is_told_is_not_rejected),
+        NATIVE(a_probe_on_a_revoked_connection_reaches_its_client),
         NATIVE(forwarded_packets_are_accepted_only_in_commit_or_with_a_mark),
         NATIVE(accepted_connections_do_not_take_a_syn_along),
         NATIVE(a_sequence_number_is_taken_from_the_first_syn_only),

@@ -87,7 +87,7 @@ static void unknown_orders_are_refused(void **state)
 {
     (void)state;
     assert_false(read_order(0, "", 0));
-    assert_false(read_order(WIRE_HTTP_PAGE + 1, "", 0));
+    assert_false(read_order(WIRE_POKE + 1, "", 0));
     assert_false(read_order(UINT32_MAX, "", 0));
     assert_true(read_order(WIRE_DUMP, "", 0));
     assert_true(read_order(WIRE_BOUND_FLUSH, "", 0));
@@ -123,8 +123,11 @@ static void a_revoked_connection_must_be_tcp_or_udp(void **state)
     (void)state;
     assert_true(read_order(WIRE_REVOKE, &live, sizeof(live)));
     assert_false(read_order(WIRE_REVOKE, &live, sizeof(live) - 1));
+    assert_true(read_order(WIRE_POKE, &live, sizeof(live)));
+    assert_false(read_order(WIRE_POKE, &live, sizeof(live) - 1));
     live.protocol = IPPROTO_UDP;
     assert_true(read_order(WIRE_REVOKE, &live, sizeof(live)));
+    assert_false(read_order(WIRE_POKE, &live, sizeof(live))); /* TCP alone */
     live.protocol = IPPROTO_ICMP;
     assert_false(read_order(WIRE_REVOKE, &live, sizeof(live)));
     live.protocol = IPPROTO_TCP;
