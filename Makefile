@@ -72,6 +72,7 @@ help:
 ## make check        unit tests under gcc and clang, with address and undefined-behaviour sanitizers
 ## make cli          the programs' command lines, good and bad input
 ## make e2e          real clients and servers through the gateway, in network namespaces
+## make evasion      ways around the filter, by number, with a table at the end; a part of e2e
 ## make docker       the stack on Docker engines of their own
 ## make start-test   "make start" on a new Debian without compiler and Docker; minutes, and packages from the mirror
 ## make vm           a set of them on Debian's stock kernel, in qemu
@@ -136,7 +137,7 @@ export SECCTL_RECORDINGS ?= $(patsubst %/,%,$(dir $(firstword $(wildcard $(CURDI
 
 UNIT_RUN = set -e; for t in $(patsubst tests/unit/%.c,$(BUILD)/$(1)/%,$(UNITS)); do tests/unit/run $$t; done
 
-.PHONY: unit check check-gcc check-clang cli e2e docker start-test vm soak bench test demo deps
+.PHONY: unit check check-gcc check-clang cli e2e evasion docker start-test vm soak bench test demo deps
 unit: $(UNITS:tests/unit/%.c=$(BUILD)/plain/%)
 	@$(call UNIT_RUN,plain)
 check-gcc: $(UNITS:tests/unit/%.c=$(BUILD)/gcc-san/%)
@@ -149,6 +150,8 @@ cli: all
 	tests/run.sh cli
 e2e: all
 	tests/run.sh e2e
+evasion: all
+	tests/run.sh e2e 40-evasion.sh
 docker: all
 	tests/run.sh docker
 start-test:

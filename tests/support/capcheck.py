@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Is every packet in a capture declared?  capcheck.py CAPTURE EXPECTED MAC
+"""Is every packet in a capture declared?  capcheck.py CAPTURE EXPECTED MAC [LINES]
 
 CAPTURE holds what left an interface with address MAC. EXPECTED has one declaration a line:
 
@@ -17,7 +17,7 @@ CAPTURE holds what left an interface with address MAC. EXPECTED has one declarat
   released ADDR PORT N    streams to ADDR:PORT without a ClientHello or request, of up to N payload bytes
 
 Always fine: ARP, and neighbour discovery and group membership from MAC with the hop limits that
-no forwarded packet can have; the frame that marks the capture's end. Exit status 0: all declared; 42: not; 1: could not be checked.
+no forwarded packet can have; the frame that marks the capture's end. Of what is not declared LINES (40) are printed. Exit status 0: all declared; 42: not; 1: could not be checked.
 """
 import ipaddress
 import subprocess
@@ -164,8 +164,8 @@ def judge_http(p, s, expected):
 
 
 def host_name(host):
-    name, _, port = host.rpartition(":")
-    return fold(name if port.isdigit() and name else host)
+    name, _, port = host.strip().rpartition(":")
+    return fold(name if port.isdigit() and name else host.strip())
 
 
 def judge_tcp(p, s, expected):
@@ -273,7 +273,7 @@ def main():
     bad += bad_copies
     bad += forbidden(capture, expected)
     print(f"{sum(p['eth.type'] != END_OF_CAPTURE for p in all_packets)} packets left the gateway, {len(bad)} of them undeclared")
-    print("\n".join(bad[:40]))
+    print("\n".join(bad[:int((sys.argv[4:] or [40])[0])]))
     sys.exit(42 if bad else 0)
 
 

@@ -14,6 +14,8 @@ WHAT:  an address      a record in the answer to A or AAAA
        delay:N         N milliseconds late
        extra:NAME/ADDR a record that nobody asked for, in the answer section
        forge:ADDR      before the true answer, ones with ADDR: wrong ID, other question, other letter case
+       odd:WHAT/ADDR   an answer with ADDR that is wrong: nxdomain (the name does not exist), count (more records than
+                       there are), length (of the record), authority (in that section), class (another one)
        otherport       the answer comes from another port
 LOG gets a line of JSON for every query: server, transport, peer's address and port, id, name as spelt, type, edns.
 """
@@ -122,12 +124,25 @@ class Server:
             return [query.reply([], 3)]
         if "truncate" in what and not is_tcp:
             return [query.reply([], 0, True)]
+        for odd in self.option(what, "odd"):
+            return [self.odd(query, *odd.split("/"))]
         answers = self.answers(query)
         out = []
         for addr in self.option(what, "forge"):
             if query.type == (AAAA if ":" in addr else A):
                 out += self.forged(query, addr)
         return out + [query.reply([], 3) if answers is None else query.reply(answers)]
+
+    def odd(self, query, how, addr):
+        made = address_record(query.name, addr, 60)
+        at = len(pack_name(query.name))
+        if how == "length":
+            made = made[:at + 8] + b"\0\x14" + made[at + 10:]
+        if how == "class":
+            made = made[:at + 2] + b"\0\3" + made[at + 4:]
+        reply = query.reply([made], 3 if how == "nxdomain" else 0)
+        counts = {"count": (1, 9, 0, 0), "authority": (1, 0, 1, 0)}.get(how)
+        return reply[:4] + struct.pack(">4H", *counts) + reply[12:] if counts else reply
 
     def forged(self, query, addr):
         answer = [address_record(query.name, addr, 3600)]

@@ -97,4 +97,5 @@ def main():
     sys.exit(0 if good and client.end != "reset" else 1)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -64,12 +64,13 @@ def crypto(message, start, end):
     return b"\x06" + varint(start) + varint(end - start) + message[start:end]
 
 
-def initial(version, dcid, scid, number, frames, size, sealed_by=None):
+def initial(version, dcid, scid, number, frames, size, sealed_by=None, token=b""):
     """An Initial packet, filled up with PADDING to size bytes."""
     salt, prefix, kind, _ = VERSIONS.get(version, VERSIONS[1])
     secret = expand(mac(bytes.fromhex(salt), sealed_by or dcid), "client in", 32)
     key, iv, hp = (expand(secret, prefix + label, n) for label, n in (("key", 16), ("iv", 12), ("hp", 16)))
-    head = bytes([0xC3 | kind]) + struct.pack(">I", version) + vec(1, dcid) + vec(1, scid) + b"\0"
+    head = bytes([0xC3 | kind]) + struct.pack(">I", version) + vec(1, dcid) + vec(1, scid)
+    head += varint(len(token)) + token if token else b"\0"
     frames = frames.ljust(size - len(head) - 2 - 4 - 16, b"\0")
     head += struct.pack(">H", 0x4000 | (4 + len(frames) + 16)) + struct.pack(">I", number)
     nonce = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big")
@@ -79,7 +80,7 @@ def initial(version, dcid, scid, number, frames, size, sealed_by=None):
     return bytes([head[0] ^ mask[0] & 0x0F]) + head[1:-4] + number_bytes + sealed
 
 
-def client_hello(name, scid, pq, ech):
+def client_hello(name, scid, pq=False, ech=False):
     limits = b"".join(bytes([kind]) + vec(1, varint(n)) for kind, n in ((4, 100000), (5, 9000), (6, 9000), (7, 9000), (8, 9), (9, 9)))
     return hello(name, pq=pq, ech=ech, session=b"", alpn=b"h3", more=extension(57, limits + b"\x0f" + vec(1, scid)))
 

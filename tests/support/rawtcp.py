@@ -43,6 +43,8 @@ RULES = f"""table inet rawtcp {{
     }}
 }}"""
 SHARE = os.urandom(1216), os.urandom(32)
+# a port a millisecond: none comes again within the 10 s that conntrack remembers a reset one
+PORTS = itertools.count(time.monotonic_ns() // 1000000)
 # A HelloRetryRequest repeats it, so that what the server sends again from there on looks like a ServerHello.
 SESSION = bytes.fromhex("16030300") + b"z\2" + bytes(26)
 
@@ -83,8 +85,7 @@ class Connection:
         self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.address, self.port = address, port
         self.source = own_address(address, self.family)
-        # a port a millisecond: none comes again within the 10 s that conntrack remembers a reset one
-        self.sport = 20000 + time.monotonic_ns() // 1000000 % 10000
+        self.sport = 20000 + next(PORTS) % 10000
         time.sleep(0.001)
         self.isn = random.getrandbits(32)
         self.ack = self.start = self.end = 0
@@ -102,7 +103,8 @@ class Connection:
         else:
             self.s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, n or 64)
 
-    def segment(self, seq, flags, data=b"", options=b"", urgent=0):
+    def packet(self, seq, flags, data=b"", options=b"", urgent=0):
+        """A segment's bytes, from the TCP header on."""
         if self.md5:
             options += b"\x13\x12" + bytes(16) + b"\1\1"
         ack = self.ack if flags & ACK else 0
@@ -114,7 +116,10 @@ class Connection:
         if self.bad_sum:
             total ^= 0x5555
         self.bad_sum = self.md5 = False
-        self.send(head[:16] + struct.pack(">H", total) + head[18:] + data)
+        return head[:16] + struct.pack(">H", total) + head[18:] + data
+
+    def segment(self, *args, **kwargs):
+        self.send(self.packet(*args, **kwargs))
 
     def send(self, body):
         level = socket.IPPROTO_IP if self.family == socket.AF_INET else socket.IPPROTO_IPV6
@@ -173,7 +178,7 @@ class Connection:
         elif flags & SYN:
             self.peer_isn = seq
             self.start = self.ack = (seq + 1) & 0xFFFFFFFF
-        else:
+        elif self.ack:
             at = (seq - self.peer_isn - 1) & 0xFFFFFFFF
             if data:
                 self.data.setdefault(at, data)
@@ -181,15 +186,17 @@ class Connection:
                 self.fin_at = at + len(data)
         return True
 
-    def connect(self, wait):
-        self.segment(self.isn, SYN, options=struct.pack(">BBH", 2, 4, 1400))
+    def connect(self, wait, options=b"", flags=SYN, is_acknowledged=True):
+        """Until the server's SYN came. options: behind the MSS, a multiple of four bytes."""
+        self.segment(self.isn, flags, options=struct.pack(">BBH", 2, 4, 1400) + options)
         end = time.monotonic() + wait
         while not self.ack and not self.is_reset:
             if not self.read(end - time.monotonic()) and time.monotonic() > end:
                 raise socket.timeout
         if self.is_reset:
             raise ConnectionRefusedError
-        self.at(0, b"", ACK)
+        if is_acknowledged:
+            self.at(0, b"", ACK)
 
     def outcome(self, wait):
         end = time.monotonic() + wait

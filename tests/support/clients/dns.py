@@ -87,4 +87,5 @@ def flood(source, target, port, name, address, seconds):
     print(n * 4, "forged answers")
 
 
-{"sequence": sequence, "raw": raw, "flood": flood}[sys.argv[1]](*sys.argv[2:])
+if __name__ == "__main__":
+    {"sequence": sequence, "raw": raw, "flood": flood}[sys.argv[1]](*sys.argv[2:])
