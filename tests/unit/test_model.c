@@ -502,6 +502,21 @@ static void answer(struct conn *conn)
     compare(from);
 }
 
+/* Of a server: no ACK, one from before the connection, bytes from before it. It is no answer.
+ */
+static void odd_answer(struct conn *conn)
+{
+    uint32_t what = model_pick(3), before = 1 + model_pick(1000);
+    size_t from = rig.nr_verdicts;
+
+    model_note(" odd answer\n");
+    conn->out.of[conn->out.nr++] = (struct model_outcome) { rig.next_id, MODEL_DROP };
+    give(conn, false, conn->c.mark, conn->c.server_isn + 1 - (what == 0 ? before : 0),
+         conn->c.isn + 1 + (what == 1 ? 0 - before : conn->m.needs),
+         what == 2 ? TCP_PSH : TCP_ACK, conn->script->bytes, 4);
+    compare(from);
+}
+
 /* What is refused for its head alone changes nothing else. */
 static void odd(struct conn *conn)
 {
@@ -622,6 +637,8 @@ static void step(struct conn *conn)
         odd(conn);
     else if (what < 15)
         syn(conn);
+    else if (what < 17)
+        odd_answer(conn);
     else if (conn->m.phase > MODEL_OPEN && what < (conn->m.phase == MODEL_AGAIN ? 20 : 60))
         answer(conn);
     else
