@@ -102,6 +102,10 @@ struct model_script {
     uint8_t bytes[700];
 };
 
+/** model_scripts - some of each kind; the second and the fourth ask for another hello */
+#define MODEL_SCRIPTS 9
+void model_scripts(struct model_script scripts[MODEL_SCRIPTS]);
+
 /** model_tls_answer - a server's packet; acked: of the client's bytes */
 void model_tls_answer(struct model_tls *m, const struct model_script *script, uint32_t id,
                       uint32_t offset, uint32_t acked, const uint8_t *bytes, size_t len,
