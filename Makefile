@@ -19,6 +19,7 @@ WARN = -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wvla -Wformat=2 -Wstrict-pr
 CPPFLAGS_ALL = -D_GNU_SOURCE -I. -DSECCTL_VERSION='"$(VERSION)"' $(CPPFLAGS)
 HARDEN  = -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE $(if $(filter x86_64,$(MACHINE)),-fcf-protection)
 SANFLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZFLAGS = $(SANFLAGS) -fsanitize=fuzzer-no-link
 LDHARDEN = -pie -Wl,-z,relro,-z,now
 
 SYSTEM  ?= $(shell uname)
@@ -100,6 +101,7 @@ endef
 $(eval $(call flavour,plain,$(CC),$(HARDEN),$(LDHARDEN) $(LDFLAGS)))
 $(eval $(call flavour,gcc-san,gcc,$(SANFLAGS),$(SANFLAGS)))
 $(eval $(call flavour,clang-san,clang,$(SANFLAGS),$(SANFLAGS)))
+$(eval $(call flavour,fuzz,clang,$(FUZZFLAGS),$(FUZZFLAGS)))
 -include $(MAINS:%.c=$(BUILD)/plain/%.d)
 
 $(BUILD)/fwd: $(BUILD)/plain/fwd/main.o $(BUILD)/plain/modules.a
@@ -179,10 +181,9 @@ demo:
 deps:
 	@tests/deps.sh
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(MODULES) $(ALL_H)
-	@mkdir -p $(@D)
-	clang $(WARN) $(CPPFLAGS_ALL) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	    -o $@ $< $(MODULES) $(filter-out -lcmocka,$(LIBS_test))
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/modules.a
+	@$(if $(V),,echo "  LINK    $@")
+	$(if $(V),,@)clang $(WARN) $(CPPFLAGS_ALL) $(FUZZFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_test)
 .PHONY: fuzz
 fuzz: $(FUZZERS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 	tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
