@@ -153,7 +153,7 @@ cli: all
 e2e: all
 	tests/run.sh e2e
 evasion: all
-	tests/run.sh e2e 40-evasion.sh
+	tests/run.sh e2e 41-evasion.sh
 docker: all
 	tests/run.sh docker
 start-test:

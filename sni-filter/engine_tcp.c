@@ -20,7 +20,6 @@
  */
 #include <netinet/in.h>
 #include <string.h>
-#include <netinet/in.h>
 
 #include "sni-filter/engine_http.h"
 #include "sni-filter/engine_internal.h"

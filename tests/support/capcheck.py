@@ -17,7 +17,8 @@ CAPTURE holds what left an interface with address MAC. EXPECTED has one declarat
   released ADDR PORT N    streams to ADDR:PORT without a ClientHello or request, of up to N payload bytes
 
 Always fine: ARP, and neighbour discovery and group membership from MAC with the hop limits that
-no forwarded packet can have; the frame that marks the capture's end. Of what is not declared LINES (40) are printed. Exit status 0: all declared; 42: not; 1: could not be checked.
+no forwarded packet can have; the frame that marks the capture's end. Of what is not declared LINES (40) are printed.
+Exit status 0: all declared; 42: not; 1: could not be checked.
 """
 import ipaddress
 import subprocess

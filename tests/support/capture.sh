@@ -79,7 +79,7 @@ capture_watch() {
 
 capture_has_end() { tail -c 20000 "$T/out.pcap" | grep -aq 'end of capture'; }
 
-# capture_check [LINES] - 0 when every packet was declared; 42 and a list when not; 1 when it cannot say
+# capture_check LINES - 0 when every packet was declared; 42 and a list of so many when not; 1 when it cannot say
 capture_check() {
     local dropped
 
@@ -92,7 +92,7 @@ capture_check() {
         echo 'the capture lacks its end'
         return 1
     }
-    /usr/bin/python3 "$SUPPORT/capcheck.py" "$T/out.pcap" "$T/expected" "$(in_gw cat /sys/class/net/gwout/address)" "$@"
+    /usr/bin/python3 "$SUPPORT/capcheck.py" "$T/out.pcap" "$T/expected" "$(in_gw cat /sys/class/net/gwout/address)" "$1"
 }
 
 # served_check - the other end's word: nginx served no name at an address that was not declared

@@ -78,7 +78,7 @@ e2e_end() {
 
     gw_stop
     capture_stop
-    text=$(capture_check)
+    text=$(capture_check 40)
     status=$?
     served=$(served_check) || [ "$status" -ne 0 ] || status=42
     ENDED=1

@@ -54,7 +54,8 @@ void model_scripts(struct model_script scripts[MODEL_SCRIPTS])
         bytes_hex(&b, "1603030001");
         bytes_add(&b, again + i, 1);
     }
-    add_script(&scripts[7], "a HelloRetryRequest in records of a byte", SAYS_AGAIN, 38 * 6, &b);
+    add_script(&scripts[7], "a HelloRetryRequest in records of a byte", SAYS_AGAIN,
+               (size_t)38 * 6, &b);
     b.len = 0;
     bytes_hex(&b, "16030300");
     add_script(&scripts[8], "the head of a record", SAYS_NOTHING, MODEL_ANSWER, &b);

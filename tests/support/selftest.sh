@@ -57,7 +57,7 @@ verdict_on() {
     shift
     "$@" >/dev/null 2>&1
     capture_stop
-    text=$(capture_check)
+    text=$(capture_check 40)
     status=$?
     echo "$text"
     return "$status"
