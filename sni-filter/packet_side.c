@@ -11,7 +11,7 @@
  *
  * A connection that a reload revoked may be idle, or its server may wait for room at the
  * client: neither end would learn of it. So its client is made to say something (pokes), a
- * little later than the revocation, when the flowtable, too, has forgotten it.
+ * little later than the revocation, when the flowtable, too, has forgotten it; and once more.
  *
  * Order: an address is in the kernel's set, acknowledged, before the answer that tells an agent
  * of it leaves. Answers gather (REPLIES_MAX) and go after the set's transaction. Verdicts leave
@@ -20,6 +20,7 @@
 #include "sni-filter/packet_side.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -40,13 +41,21 @@
 #define POKES_MAX        4096
 #define POKES_PER_ROUND  256
 #define POKE_AFTER_MS    200
-#define RETRY_MS         1 /* when the ring was full for an entry of a dump */
-#define NOTICE_SECONDS   10
+/* A Linux client that has just answered a probe answers no other for 500 ms. */
+#define POKE_AGAIN_MS  550
+#define RETRY_MS       1 /* when the ring was full for an entry of a dump */
+#define NOTICE_SECONDS 10
 
 struct reply {
     struct dns_client client;
     size_t len;
     uint8_t message[DNS_MESSAGE_MAX];
+};
+
+struct pokes {
+    struct engine_live list[POKES_MAX];
+    size_t nr;
+    uint64_t due_ms; /* of the last that came */
 };
 
 struct packet_side {
@@ -56,9 +65,7 @@ struct packet_side {
     size_t nr_replies;
     struct engine_reset resets[RESETS_MAX];
     size_t nr_resets;
-    struct engine_live pokes[POKES_MAX];
-    size_t nr_pokes;
-    uint64_t pokes_due_ms;
+    struct pokes first, again;
     uint32_t nr_live;
     bool is_end_due;
     uint64_t nr_ring_full, nr_bound_failed, nr_revoke_failed;
@@ -206,32 +213,56 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void send_pokes(struct packet_side *side)
+static void add_poke(struct packet_side *side, struct pokes *pokes,
+                     const struct engine_live *live, unsigned after_ms)
 {
-    for (unsigned n = 0; n < POKES_PER_ROUND && side->nr_pokes > 0; n++)
-        note_revoked(side, tcp_poke_send(&side->pokes[--side->nr_pokes]));
+    if (pokes->nr == POKES_MAX) { /* too early is better than never */
+        note_revoked(side, tcp_poke_send(live));
+        return;
+    }
+    pokes->due_ms = now_ms() + after_ms;
+    pokes->list[pokes->nr++] = *live;
 }
 
-static void gather_poke(struct packet_side *side)
+static void send_pokes(struct packet_side *side, struct pokes *pokes, struct pokes *next)
 {
-    if (side->nr_pokes == POKES_MAX)
-        send_pokes(side);
-    if (side->nr_pokes == 0)
-        side->pokes_due_ms = now_ms() + POKE_AFTER_MS;
-    side->pokes[side->nr_pokes++] = side->order.live;
+    for (unsigned n = 0; n < POKES_PER_ROUND && pokes->nr > 0; n++) {
+        const struct engine_live *live = &pokes->list[--pokes->nr];
+
+        note_revoked(side, tcp_poke_send(live));
+        if (next)
+            add_poke(side, next, live, POKE_AGAIN_MS);
+    }
+}
+
+static void send_due_pokes(struct packet_side *side)
+{
+    const uint64_t now = now_ms();
+
+    if (side->first.nr > 0 && now >= side->first.due_ms)
+        send_pokes(side, &side->first, &side->again);
+    if (side->again.nr > 0 && now >= side->again.due_ms)
+        send_pokes(side, &side->again, NULL);
+}
+
+static int until_due(const struct pokes *pokes, uint64_t now)
+{
+    if (pokes->nr == 0)
+        return INT_MAX;
+    return pokes->due_ms > now ? (int)(pokes->due_ms - now) : 0;
 }
 
 /* How long to wait for events, ms; -1: as long as it takes. */
 static int patience(const struct packet_side *side, bool is_dump_waiting)
 {
-    uint64_t now;
+    const uint64_t now = now_ms();
+    const int first = until_due(&side->first, now), again = until_due(&side->again, now);
 
     if (is_dump_waiting)
         return RETRY_MS;
-    if (side->nr_pokes == 0)
+    if (side->first.nr + side->again.nr == 0)
         return -1;
-    now = now_ms();
-    return side->pokes_due_ms > now ? (int)(side->pokes_due_ms - now) : 0;
+    return first < again ? first : again;
 }
 
 /* Empty sets are a promise (a reload): unless there are none at all, failing ends the program.
@@ -282,7 +313,7 @@ static int carry_out(struct packet_side *side)
         note_revoked(side, tcp_page_send(&order->page));
         return 0;
     case WIRE_POKE:
-        gather_poke(side);
+        add_poke(side, &side->first, &side->order.live, POKE_AFTER_MS);
         return 0;
     }
     return -EPROTO;
@@ -415,8 +446,8 @@ static bool run_round(struct packet_side *side, int epoll_fd, bool is_dump_waiti
     }
     if (!side->is_over)
         take_orders(side);
-    if (!side->is_over && side->nr_pokes > 0 && now_ms() >= side->pokes_due_ms)
-        send_pokes(side);
+    if (!side->is_over)
+        send_due_pokes(side);
     if (!side->is_over && is_dump_ready)
         is_dump_waiting = go_on_with_dump(side);
     notice_trouble(side);
