@@ -66,11 +66,12 @@ debian_root() {
 
 # relays_up - the hosts that packages come from, each at an address of the test's internet
 relays_up() {
-    local host hosts port ways=() n=0
+    local host hosts port registry ways=() n=0
 
+    registry=$(npm config get registry) || return 1
     mapfile -t hosts < <({
         grep -oE 'https?://[^/ ]+' "$DEBIAN/etc/apt/sources.list"
-        npm config get registry 2>/dev/null || echo https://registry.npmjs.org/
+        echo "$registry"
     } | sed 's|^https*://||; s|/.*||' | sort -u)
     RESOLVER_MORE=$(printf '    local-zone: "%s." static\n' org com net io)
     for host in "${hosts[@]}"; do
